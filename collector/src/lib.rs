@@ -1,1 +1,2 @@
-//! Being written.
+//! The node agent.
+pub mod kernel;
