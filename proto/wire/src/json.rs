@@ -4,15 +4,13 @@
 //!
 //! It is driven by [`crate::DESCRIPTORS`], so that no message has a second description.
 
-use std::sync::LazyLock;
-
 use prost::{Message, Name};
 use prost_reflect::{
-    DescriptorPool, DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage,
-    SerializeOptions, Value,
+    DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage, SerializeOptions, Value,
 };
 
 use crate::Frame;
+use crate::schema::POOL;
 
 /// Why a message has no JSON form, or a text is not one.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +69,6 @@ pub fn all_from_str<M: Message + Name + Default>(text: &str) -> Result<Vec<M>, J
     }
     Ok(messages)
 }
-
-static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
-    DescriptorPool::decode(crate::DESCRIPTORS).expect("the committed descriptors were tested")
-});
 
 fn descriptor(name: &str) -> Result<MessageDescriptor, JsonError> {
     POOL.get_message_by_name(name)
