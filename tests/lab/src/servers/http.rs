@@ -36,7 +36,7 @@ const BLOCK: usize = 64 * 1024;
 const LONGEST: u64 = 64 << 30;
 
 pub(super) fn serve(listener: TcpListener) {
-    accept_each(listener, |stream, peer| talk(stream, peer));
+    accept_each(listener, talk);
 }
 
 pub(super) fn serve_tls(listener: TcpListener, acceptor: TlsAcceptor) {

@@ -114,7 +114,7 @@ impl ServerThread {
                         // An open descriptor would keep the namespace alive.
                         drop(namespace);
                         servers.run(move |result| drop(bound.send(result)), async {
-                            drop(stopped.await)
+                            drop(stopped.await);
                         })
                     });
                 if let Err(error) = outcome {
