@@ -1,2 +1,4 @@
 //! The node agent.
+pub mod inventory;
 pub mod kernel;
+pub mod policy;

@@ -1,0 +1,352 @@
+//! The folder of manifests: reading it, and the edits of `apply` and `delete`.
+//!
+//! Reading never fails as a whole. What cannot be read becomes a [`Problem`] that names file,
+//! object and field; where an earlier reading of the same file or object was good, that one
+//! stays in force, so that a slip of the pen does not open a closed door.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fmt, fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use anyhow::{Context, bail, ensure};
+use serde::Deserialize;
+use serde_yaml_ng::Value;
+
+use super::objects::{self, Body, Object};
+use crate::policy::spec;
+
+/// Largest manifest that is read.
+const MAX_FILE: u64 = 64 << 20;
+
+/// Something in the folder that could not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Problem {
+    /// File and position.
+    pub origin: String,
+    /// Kind and name, as far as they are known.
+    pub object: String,
+    /// The field and what is wrong with it.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.origin)?;
+        if !self.object.is_empty() {
+            write!(f, "{}: ", self.object)?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+/// A folder of YAML files, read again whenever it changes.
+#[derive(Debug)]
+pub struct Manifests {
+    folder: PathBuf,
+    stamp: Option<Stamp>,
+    /// Last documents of each file that could be split into documents.
+    files: HashMap<PathBuf, Vec<Value>>,
+    /// Last good reading of each object.
+    good: HashMap<(&'static str, String, String), Object>,
+}
+
+/// Names, sizes and times of the files: equal stamps mean that nothing changed.
+type Stamp = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
+
+/// What a reading gives.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// Every usable object, in order of file name and position.
+    pub objects: Vec<Object>,
+    /// What was not usable.
+    pub problems: Vec<Problem>,
+}
+
+impl Manifests {
+    /// The folder; it need not exist yet.
+    #[must_use]
+    pub fn new(folder: &Path) -> Self {
+        Self { folder: folder.to_owned(), stamp: None, files: HashMap::new(), good: HashMap::new() }
+    }
+
+    /// Whether a file was added, changed or removed since the last [`Self::read`].
+    #[must_use]
+    pub fn changed(&self) -> bool {
+        self.stamp.as_ref() != Some(&stamp(&self.folder))
+    }
+
+    /// Reads the folder.
+    pub fn read(&mut self) -> Reading {
+        let stamp = stamp(&self.folder);
+        let mut reading = Reading::default();
+        let mut seen: HashMap<(&'static str, String, String), String> = HashMap::new();
+        for path in stamp.keys() {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            match documents(path) {
+                Ok(documents) => {
+                    self.files.insert(path.clone(), documents);
+                }
+                Err(error) => reading.problems.push(Problem {
+                    origin: file.clone(),
+                    object: String::new(),
+                    message: format!("{error:#}{}", if self.files.contains_key(path) { "; its last good version stays in force" } else { "" }),
+                }),
+            }
+            for (position, document) in self.files.get(path).into_iter().flatten().enumerate() {
+                let origin = format!("{file}, document {}", position + 1);
+                match read_document(document, &origin) {
+                    Ok(None) => {}
+                    Ok(Some(object)) => {
+                        let key = (object.kind, object.namespace.clone(), object.name.clone());
+                        if let Some(first) = seen.get(&key) {
+                            reading.problems.push(Problem {
+                                origin,
+                                object: label(&object),
+                                message: format!("metadata.name: is also in {first}, which is used"),
+                            });
+                            continue;
+                        }
+                        seen.insert(key.clone(), origin);
+                        self.good.insert(key, object.clone());
+                        reading.objects.push(object);
+                    }
+                    Err((key, mut problem)) => {
+                        if let Some(key) = key {
+                            if let Some(old) = self.good.get(&key).filter(|_| !seen.contains_key(&key)) {
+                                problem.message.push_str("; its last good version stays in force");
+                                seen.insert(key, origin);
+                                reading.objects.push(old.clone());
+                            }
+                        }
+                        reading.problems.push(problem);
+                    }
+                }
+            }
+        }
+        self.files.retain(|path, _| stamp.contains_key(path));
+        let alive: HashSet<_> = seen.into_keys().collect();
+        self.good.retain(|key, _| alive.contains(key));
+        self.stamp = Some(stamp);
+        reading
+    }
+}
+
+/// Writes every object of `source` (YAML, one or more documents) into the folder, replacing those
+/// of the same kind and name wherever they stand. Nothing is written unless all are valid.
+/// Returns one line per object, such as `ciliumegressgatewaypolicy/egress-worker created`.
+pub fn apply(folder: &Path, source: &str, origin: &str) -> anyhow::Result<Vec<String>> {
+    let mut objects: Vec<Object> = Vec::new();
+    let mut problems = Vec::new();
+    for (position, document) in split(source).with_context(|| origin.to_owned())?.iter().enumerate() {
+        match read_document(document, &format!("{origin}, document {}", position + 1)) {
+            Ok(None) => {}
+            Ok(Some(object)) => match objects.iter().find(|other| same(other, &object)) {
+                Some(first) => problems.push(format!("{}: {}: metadata.name: is also in {}", object.origin, label(&object), first.origin)),
+                None => objects.push(object),
+            },
+            Err((_, problem)) => problems.push(problem.to_string()),
+        }
+    }
+    ensure!(problems.is_empty(), "nothing was applied:\n  {}", problems.join("\n  "));
+    ensure!(!objects.is_empty(), "{origin}: no object in it");
+    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let mut lines = Vec::new();
+    for object in &objects {
+        let known = remove(folder, object.kind, &object.namespace, &object.name)?;
+        let text = serde_yaml_ng::to_string(&object.document)?;
+        let verb = match &known {
+            Some(old) if *old == object.document => "unchanged",
+            Some(_) => "configured",
+            None => "created",
+        };
+        write(&folder.join(file_name(object)), &text)?;
+        lines.push(format!("{} {verb}", label(object)));
+    }
+    Ok(lines)
+}
+
+/// Removes an object from the folder; an error if it is not there.
+pub fn delete(folder: &Path, kind: &str, namespace: &str, name: &str) -> anyhow::Result<String> {
+    let kind = kind_named(kind)?;
+    let namespace = if namespaced(kind) { if namespace.is_empty() { "default" } else { namespace } } else { "" };
+    match remove(folder, kind, namespace, name)? {
+        Some(_) => Ok(format!("{}/{name} deleted", kind.to_lowercase())),
+        None => bail!("{}/{name} is not in {}", kind.to_lowercase(), folder.display()),
+    }
+}
+
+/// The kind that a command-line word means: its name, plural or short name, any case.
+pub fn kind_named(word: &str) -> anyhow::Result<&'static str> {
+    const KINDS: [(&str, &[&str]); 5] = [
+        ("CiliumEgressGatewayPolicy", &["ciliumegressgatewaypolicy", "ciliumegressgatewaypolicies", "cegp"]),
+        ("Pod", &["pod", "pods", "po"]),
+        ("Node", &["node", "nodes", "no"]),
+        ("Namespace", &["namespace", "namespaces", "ns"]),
+        ("Service", &["service", "services", "svc"]),
+    ];
+    let word = word.to_lowercase();
+    let bare = word.split_once('.').map_or(word.as_str(), |(bare, _)| bare);
+    match KINDS.iter().find(|(_, words)| words.contains(&bare)) {
+        Some((kind, _)) => Ok(kind),
+        None => bail!("unknown kind {word:?}: use ciliumegressgatewaypolicies (cegp), pods, nodes, namespaces or services"),
+    }
+}
+
+fn namespaced(kind: &str) -> bool {
+    matches!(kind, "Pod" | "Service")
+}
+
+/// `kind/name` as kubectl writes it.
+fn label(object: &Object) -> String {
+    format!("{}/{}", object.kind.to_lowercase(), object.name)
+}
+
+fn same(a: &Object, b: &Object) -> bool {
+    a.kind == b.kind && a.namespace == b.namespace && a.name == b.name
+}
+
+fn file_name(object: &Object) -> String {
+    let namespace = if object.namespace.is_empty() { String::new() } else { format!("{}.", object.namespace) };
+    format!("{}.{namespace}{}.yaml", object.kind.to_lowercase(), object.name)
+}
+
+/// Takes one object out of whatever file holds it, and returns its document.
+fn remove(folder: &Path, kind: &str, namespace: &str, name: &str) -> anyhow::Result<Option<Value>> {
+    let mut found = None;
+    for path in stamp(folder).into_keys() {
+        let Ok(all) = documents(&path) else { continue };
+        let is_it = |document: &Value| {
+            head(document).is_some_and(|head| {
+                head.kind == kind
+                    && head.metadata.name == name
+                    && (!namespaced(kind) || head.metadata.namespace.as_deref().unwrap_or("default") == namespace)
+            })
+        };
+        let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(is_it);
+        if gone.is_empty() {
+            continue;
+        }
+        found = gone.into_iter().next();
+        if kept.is_empty() {
+            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
+        } else {
+            let texts: Vec<_> = kept.iter().map(serde_yaml_ng::to_string).collect::<Result<_, _>>()?;
+            write(&path, &texts.join("---\n"))?;
+        }
+    }
+    Ok(found)
+}
+
+/// Writes a file in one step, so that a reader sees the old text or the new one.
+fn write(path: &Path, text: &str) -> anyhow::Result<()> {
+    let temporary = path.with_extension("yaml.new");
+    fs::write(&temporary, text).with_context(|| format!("cannot write {}", temporary.display()))?;
+    fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn stamp(folder: &Path) -> Stamp {
+    let mut stamp = Stamp::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+            if let Ok(data) = fs::metadata(&path) {
+                stamp.insert(path, (data.len(), data.modified().ok()));
+            }
+        }
+    }
+    stamp
+}
+
+fn documents(path: &Path) -> anyhow::Result<Vec<Value>> {
+    let size = fs::metadata(path).context("cannot read it")?.len();
+    ensure!(size <= MAX_FILE, "{size} bytes; the limit is {MAX_FILE}");
+    split(&fs::read_to_string(path).context("cannot read it")?)
+}
+
+fn split(text: &str) -> anyhow::Result<Vec<Value>> {
+    let mut documents = Vec::new();
+    for document in serde_yaml_ng::Deserializer::from_str(text) {
+        let value = Value::deserialize(document).with_context(|| format!("document {} is no YAML", documents.len() + 1))?;
+        // A List is its items.
+        match value.get("items") {
+            Some(Value::Sequence(items)) if value.get("kind").and_then(Value::as_str) == Some("List") => {
+                documents.extend(items.iter().cloned());
+            }
+            _ => documents.push(value),
+        }
+    }
+    Ok(documents)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    api_version: String,
+    kind: String,
+    metadata: HeadMeta,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HeadMeta {
+    name: String,
+    namespace: Option<String>,
+    uid: Option<String>,
+    creation_timestamp: Option<String>,
+}
+
+fn head(document: &Value) -> Option<Head> {
+    objects::typed(document).ok()
+}
+
+type Refusal = (Option<(&'static str, String, String)>, Problem);
+
+/// Reads one document: an object, nothing (an empty document, or a kind of no concern), or why not.
+fn read_document(document: &Value, origin: &str) -> Result<Option<Object>, Refusal> {
+    if document.is_null() {
+        return Ok(None);
+    }
+    let problem = |object: String, message: String| Problem { origin: origin.to_owned(), object, message };
+    let head: Head = objects::typed(document).map_err(|message| {
+        let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default();
+        (None, problem(kind.to_lowercase(), message))
+    })?;
+    let (kind, group) = match (head.kind.as_str(), head.api_version.as_str()) {
+        ("CiliumEgressGatewayPolicy", version) => ("CiliumEgressGatewayPolicy", version == "cilium.io/v2"),
+        ("Node", version) => ("Node", version == "v1"),
+        ("Namespace", version) => ("Namespace", version == "v1"),
+        ("Pod", version) => ("Pod", version == "v1"),
+        ("Service", version) => ("Service", version == "v1"),
+        (other, _) => {
+            tracing::debug!(origin, kind = other, "not a kind that is read");
+            return Ok(None);
+        }
+    };
+    let object = format!("{}/{}", kind.to_lowercase(), head.metadata.name);
+    if !group {
+        return Err((None, problem(object, format!("apiVersion: {} is not known for this kind", head.api_version))));
+    }
+    let namespace = if namespaced(kind) { head.metadata.namespace.unwrap_or_else(|| "default".into()) } else { String::new() };
+    let key = (kind, namespace.clone(), head.metadata.name.clone());
+    let body = match objects::core(kind, document) {
+        Some(body) => body,
+        None => spec::read(document).map(Body::Policy),
+    }
+    .map_err(|message| (Some(key), problem(object, message)))?;
+    Ok(Some(Object {
+        kind,
+        namespace,
+        uid: head.metadata.uid.unwrap_or_else(|| head.metadata.name.clone()),
+        name: head.metadata.name,
+        created: head.metadata.creation_timestamp.unwrap_or_default(),
+        origin: origin.to_owned(),
+        body,
+        document: document.clone(),
+    }))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! Who is who: Kubernetes objects, read from a folder of manifests, as one immutable snapshot.
+//!
+//! [`manifests`] reads and edits the folder, [`objects`] are the shapes of what is read, and
+//! [`Inventory`] answers "whose address is this?".
+
+pub mod manifests;
+pub mod objects;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use ipnet::Ipv4Net;
+use tidegate_flow::{
+    flow::{Endpoint, ServiceName, Workload},
+    identity,
+};
+
+use objects::{Body, Namespace, Node, Object, Pod};
+
+/// Pods, nodes, services and namespaces at one moment.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// Nodes by name.
+    pub nodes: BTreeMap<String, NodeFacts>,
+    /// Pods with an address of their own, in order of namespace and name.
+    pub pods: Vec<PodFacts>,
+    endpoints: HashMap<IpAddr, Arc<Endpoint>>,
+    services: HashMap<IpAddr, Arc<ServiceName>>,
+    world: Arc<Endpoint>,
+}
+
+/// What is known of a node.
+#[derive(Clone, Debug, Default)]
+pub struct NodeFacts {
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Address by which other nodes reach it (`InternalIP`).
+    pub address: Option<Ipv4Addr>,
+    /// Every IPv4 address that the object names.
+    pub addresses: Vec<Ipv4Addr>,
+    /// Networks of its pods.
+    pub pod_cidrs: Vec<Ipv4Net>,
+}
+
+/// What policies ask of a pod.
+#[derive(Clone, Debug)]
+pub struct PodFacts {
+    /// `namespace/name`.
+    pub name: String,
+    /// Unique identifier; the name if the object has none.
+    pub uid: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// Labels of its namespace.
+    pub namespace_labels: BTreeMap<String, String>,
+    /// Namespace.
+    pub namespace: String,
+    /// Its node.
+    pub node: String,
+    /// IPv4 address.
+    pub address: Ipv4Addr,
+}
+
+impl Inventory {
+    /// The snapshot of these objects, seen from node `local` of cluster `cluster`.
+    #[must_use]
+    pub fn new(objects: &[Object], local: &str, cluster: &str) -> Self {
+        let mut inventory = Self { world: Arc::new(reserved(identity::WORLD)), ..Self::default() };
+        let namespaces: BTreeMap<&str, &Namespace> = objects
+            .iter()
+            .filter_map(|object| match &object.body {
+                Body::Namespace(namespace) => Some((object.name.as_str(), namespace)),
+                _ => None,
+            })
+            .collect();
+        for object in objects {
+            match &object.body {
+                Body::Node(node) => inventory.add_node(&object.name, node, local),
+                Body::Pod(pod) => {
+                    let labels = namespaces
+                        .get(object.namespace.as_str())
+                        .map(|namespace| namespace.labels.clone())
+                        .unwrap_or_default();
+                    inventory.add_pod(object, pod, labels, local, cluster);
+                }
+                Body::Service(service) => {
+                    let name =
+                        Arc::new(ServiceName { namespace: object.namespace.clone(), name: object.name.clone() });
+                    for address in service.addresses() {
+                        inventory.services.insert(address, Arc::clone(&name));
+                    }
+                }
+                Body::Namespace(_) | Body::Policy(_) => {}
+            }
+        }
+        inventory.pods.sort_by(|a, b| a.name.cmp(&b.name));
+        inventory
+    }
+
+    /// Who has the address; outside the cluster it is the world.
+    #[must_use]
+    pub fn endpoint(&self, address: IpAddr) -> Arc<Endpoint> {
+        Arc::clone(self.endpoints.get(&address).unwrap_or(&self.world))
+    }
+
+    /// The service that owns the address.
+    #[must_use]
+    pub fn service(&self, address: IpAddr) -> Option<Arc<ServiceName>> {
+        self.services.get(&address).cloned()
+    }
+
+    /// Addresses of all services.
+    pub fn service_addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.services.keys().copied()
+    }
+
+    /// Name of the node with this underlay address.
+    #[must_use]
+    pub fn node_at(&self, address: Ipv4Addr) -> Option<&str> {
+        self.nodes.iter().find(|(_, node)| node.addresses.contains(&address)).map(|(name, _)| name.as_str())
+    }
+
+    fn add_node(&mut self, name: &str, node: &Node, local: &str) {
+        let addresses = node.addresses();
+        let kind = if name == local { identity::HOST } else { identity::REMOTE_NODE };
+        let endpoint = Arc::new(reserved(kind));
+        for address in &addresses {
+            self.endpoints.insert(IpAddr::V4(*address), Arc::clone(&endpoint));
+        }
+        let facts = NodeFacts {
+            labels: node.labels.clone(),
+            address: node.internal_address(),
+            addresses,
+            pod_cidrs: node.pod_cidrs(),
+        };
+        self.nodes.insert(name.to_owned(), facts);
+    }
+
+    fn add_pod(&mut self, object: &Object, pod: &Pod, namespace_labels: BTreeMap<String, String>, local: &str, cluster: &str) {
+        if !pod.has_own_address() {
+            return;
+        }
+        let mut labels: Vec<String> = pod.labels.iter().map(|(key, value)| format!("k8s:{key}={value}")).collect();
+        labels.extend(
+            namespace_labels.iter().map(|(key, value)| format!("k8s:io.cilium.k8s.namespace.labels.{key}={value}")),
+        );
+        labels.push(format!("k8s:io.cilium.k8s.policy.cluster={cluster}"));
+        labels.push(format!("k8s:io.kubernetes.pod.namespace={}", object.namespace));
+        labels.sort();
+        let mut endpoint = Endpoint {
+            id: 0,
+            identity: identity::of_labels(&labels),
+            namespace: object.namespace.clone(),
+            pod: object.name.clone(),
+            labels,
+            workloads: pod.owners.iter().map(|(kind, name)| Workload { kind: kind.clone(), name: name.clone() }).collect(),
+            cluster: cluster.to_owned(),
+        };
+        for address in pod.addresses() {
+            if pod.node == local {
+                endpoint.id = endpoint_id(address);
+            }
+            self.endpoints.insert(address, Arc::new(endpoint.clone()));
+            if let IpAddr::V4(address) = address {
+                self.pods.push(PodFacts {
+                    name: format!("{}/{}", object.namespace, object.name),
+                    uid: object.uid.clone(),
+                    labels: pod.labels.clone(),
+                    namespace_labels: namespace_labels.clone(),
+                    namespace: object.namespace.clone(),
+                    node: pod.node.clone(),
+                    address,
+                });
+            }
+        }
+    }
+}
+
+/// Number of a local endpoint: the low bits of its address, which are unique within a node's
+/// pod network.
+fn endpoint_id(address: IpAddr) -> u32 {
+    match address {
+        IpAddr::V4(address) => u32::from(address) & 0xffff,
+        IpAddr::V6(address) => address.to_bits() as u32 & 0xffff,
+    }
+}
+
+fn reserved(number: u32) -> Endpoint {
+    Endpoint {
+        identity: number,
+        labels: identity::reserved_label(number).map(str::to_owned).into_iter().collect(),
+        ..Endpoint::default()
+    }
+}
