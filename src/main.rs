@@ -1,1 +1,20 @@
-fn main() {}
+//! The `tidegate` program. [`cli`] lists the commands; each has a file of its own, and
+//! [`print`] has the output formats of flows.
+
+mod cli;
+mod client;
+mod completion;
+mod exit;
+mod list;
+mod observe;
+mod print;
+mod status;
+mod version;
+mod watch;
+mod when;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    exit::conclude(cli::run(std::env::args_os())).into()
+}
