@@ -10,6 +10,9 @@ use tidegate_flow::label::Selector;
 use tidegate_proto::flow::{self, Flow, FlowFilter, layer4, layer7};
 
 use super::super::filters::Filters;
+use super::parts::{
+    has_workload, http, includes, labels, path, pod, ports, record, service, tcp_flags,
+};
 
 /// The filters of a request, built once.
 pub(super) struct Matcher {
@@ -346,76 +349,6 @@ fn speaks(flow: &Flow, protocol: &str) -> bool {
     l4 || l7
 }
 
-fn record(flow: &Flow) -> Option<&layer7::Record> {
-    flow.l7.as_ref()?.record.as_ref()
-}
-
-fn http(flow: &Flow) -> Option<&flow::Http> {
-    match record(flow)? {
-        layer7::Record::Http(http) => Some(http),
-        _ => None,
-    }
-}
-
-/// The path of a URL, without query and fragment.
-fn path(url: &str) -> &str {
-    let after_host = match url.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("", |slash| &rest[slash..]),
-        None => url,
-    };
-    after_host.split(['?', '#']).next().unwrap_or_default()
-}
-
-fn pod(endpoint: Option<&flow::Endpoint>) -> Option<(&str, &str)> {
-    endpoint.map(|endpoint| (endpoint.namespace.as_str(), endpoint.pod_name.as_str()))
-}
-
-fn service(service: Option<&flow::Service>) -> Option<(&str, &str)> {
-    service.map(|service| (service.namespace.as_str(), service.name.as_str()))
-}
-
-fn labels(endpoint: Option<&flow::Endpoint>) -> &[String] {
-    endpoint.map_or(&[], |endpoint| &endpoint.labels)
-}
-
-fn has_workload(endpoint: Option<&flow::Endpoint>, wanted: &[flow::Workload]) -> bool {
-    endpoint
-        .into_iter()
-        .flat_map(|endpoint| &endpoint.workloads)
-        .any(|workload| {
-            wanted.iter().any(|wanted| {
-                (wanted.name.is_empty() || wanted.name == workload.name)
-                    && (wanted.kind.is_empty() || wanted.kind == workload.kind)
-            })
-        })
-}
-
-fn ports(flow: &Flow) -> Option<(u32, u32)> {
-    match flow.l4.as_ref()?.protocol.as_ref()? {
-        layer4::Protocol::Tcp(tcp) => Some((tcp.source_port, tcp.destination_port)),
-        layer4::Protocol::Udp(udp) => Some((udp.source_port, udp.destination_port)),
-        layer4::Protocol::Sctp(sctp) => Some((sctp.source_port, sctp.destination_port)),
-        _ => None,
-    }
-}
-
-fn tcp_flags(flow: &Flow) -> Option<&flow::TcpFlags> {
-    match flow.l4.as_ref()?.protocol.as_ref()? {
-        layer4::Protocol::Tcp(tcp) => tcp.flags.as_ref(),
-        _ => None,
-    }
-}
-
-/// Whether every wanted flag is set.
-fn includes(set: &flow::TcpFlags, wanted: &flow::TcpFlags) -> bool {
-    let bits = |flags: &flow::TcpFlags| {
-        [
-            flags.fin, flags.syn, flags.rst, flags.psh, flags.ack, flags.urg, flags.ece, flags.cwr,
-            flags.ns,
-        ]
-    };
-    bits(wanted)
-        .iter()
-        .zip(bits(set))
-        .all(|(wanted, set)| set || !wanted)
-}
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;
