@@ -15,7 +15,8 @@ use crate::firewall::Preset;
 use crate::process::wait_until;
 use crate::rundir::{Lock, Role, RunDir};
 use crate::teardown;
-use crate::world::{World, check_world_name};
+use crate::topology::{KUBE_DNS, OUTSIDE};
+use crate::world::{TRAFFIC, World, check_world_name};
 
 /// The world of commands that name none.
 pub const DEFAULT_WORLD: &str = "lab";
@@ -31,6 +32,8 @@ pub struct Up {
     pub firewall: Vec<Preset>,
     /// Neither collectors nor relay.
     pub without_collectors: bool,
+    /// Every workload pod asks for names and fetches what they point to.
+    pub traffic: bool,
 }
 
 /// Makes the world and leaves it up.
@@ -77,7 +80,7 @@ pub struct StatusRow {
     pub node: String,
     /// The network namespace's name.
     pub netns: String,
-    /// `running (pid)`, `stopped`, or empty for what has no process of its own.
+    /// `running (pid)`, `stopped`, `traffic (pid)`, or empty for what has no process of its own.
     pub process: String,
 }
 
@@ -115,17 +118,18 @@ pub fn status(world: &str) -> Result<Status> {
             namespace: pod.spec.namespace.clone(),
             address: pod.address.to_string(),
             node: pod.spec.node.clone(),
-            process: if name == crate::topology::KUBE_DNS {
+            process: if name == KUBE_DNS {
                 process(&Role::KubeDns)
             } else {
-                String::new()
+                let traffic = world.running(&Role::Traffic(name.to_owned()));
+                traffic.map_or_else(String::new, |id| format!("traffic ({})", id.pid))
             },
             ..row("pod", name)
         });
     }
     rows.push(StatusRow {
         process: process(&Role::Outside),
-        ..row("hosts", crate::topology::OUTSIDE)
+        ..row("hosts", OUTSIDE)
     });
     let relay = world.relay_address();
     rows.push(StatusRow {
@@ -221,9 +225,11 @@ pub fn down(world: &str) -> Result<()> {
 /// Ends with the process.
 pub fn serve(world: &str, role: &str) -> Result<()> {
     let role = match role {
-        crate::topology::OUTSIDE => Role::Outside,
-        crate::topology::KUBE_DNS => Role::KubeDns,
-        other => bail!("the lab has no servers {other:?}; known are outside and kube-dns"),
+        OUTSIDE => Role::Outside,
+        KUBE_DNS => Role::KubeDns,
+        // Whose it is shows in the namespace that the process is in.
+        TRAFFIC => Role::Traffic(String::new()),
+        other => bail!("the lab has no servers {other:?}; known are outside, kube-dns and traffic"),
     };
     World::open(world)?.servers(&role)?.run_to_the_end()
 }
@@ -242,9 +248,17 @@ fn build(options: &Up) -> Result<World> {
     if options.without_collectors {
         builder = builder.without_collectors();
     }
-    builder
-        .build()
-        .with_context(|| format!("cannot bring lab world {} up", options.world))
+    let failed = || format!("cannot bring lab world {} up", options.world);
+    let world = builder.build().with_context(failed)?;
+    if options.traffic {
+        progress("traffic: every workload pod asks for names and fetches what they point to");
+        for pod in world.pods() {
+            if pod.spec.name != KUBE_DNS {
+                world.start_traffic(&pod.spec.name).with_context(failed)?;
+            }
+        }
+    }
+    Ok(world)
 }
 
 /// One line per stage, for whoever waits.

@@ -6,7 +6,7 @@
 //! manifests/            Kubernetes objects, watched by the collectors
 //! nodes/<node>/         state/, collector.sock, collector.log, collector.pid
 //! bpf/<node>/           on a bpffs of the world's own
-//! relay.log relay.pid   outside.log outside.pid   kube-dns.log kube-dns.pid
+//! relay.log relay.pid   outside.log outside.pid   kube-dns.log kube-dns.pid   traffic-<pod>.…
 //! ca.pem                trust for the outside's HTTPS   resolv.conf   resolv-node.conf
 //! ```
 
@@ -99,6 +99,7 @@ impl RunDir {
             Role::Relay => self.file("relay"),
             Role::Outside => self.file("outside"),
             Role::KubeDns => self.file("kube-dns"),
+            Role::Traffic(pod) => self.file(&format!("traffic-{pod}")),
         };
         (stem.with_extension("log"), stem.with_extension("pid"))
     }
@@ -124,6 +125,8 @@ pub enum Role {
     /// The servers of the outside network.
     Outside,
     KubeDns,
+    /// The traffic of this pod.
+    Traffic(String),
 }
 
 impl std::fmt::Display for Role {
@@ -133,6 +136,7 @@ impl std::fmt::Display for Role {
             Self::Relay => f.write_str("relay"),
             Self::Outside => f.write_str("outside servers"),
             Self::KubeDns => f.write_str("kube-dns"),
+            Self::Traffic(pod) => write!(f, "traffic of {pod}"),
         }
     }
 }

@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 type Test = (&'static str, fn());
 
-const TESTS: [Test; 9] = [
+const TESTS: [Test; 10] = [
     (
         "a_world_that_stays_is_usable_until_it_is_taken_down",
         a_world_that_stays_is_usable_until_it_is_taken_down,
@@ -60,6 +60,10 @@ const TESTS: [Test; 9] = [
     (
         "a_world_whose_owner_was_killed_is_swept_by_the_next_one",
         a_world_whose_owner_was_killed_is_swept_by_the_next_one,
+    ),
+    (
+        "a_pod_with_traffic_asks_for_names_and_fetches_them",
+        a_pod_with_traffic_asks_for_names_and_fetches_them,
     ),
 ];
 
@@ -240,6 +244,24 @@ fn a_process_that_took_over_a_recorded_pid_is_left_alone() {
     assert!(alive, "the lab ended a process that is not its own");
 }
 
+fn a_pod_with_traffic_asks_for_names_and_fetches_them() {
+    let trace = Trace::of_new_world();
+    let world = trace.build(&[]);
+    let capture = world.capture_outside().unwrap();
+    world.start_traffic("client").unwrap();
+    let client = world.pod("client").unwrap().address;
+    let arrived = |port| capture.count(|seen| seen.source == client && seen.port == port) > 0;
+    wait_until(
+        "plain, encrypted and echo traffic of the pod",
+        PATIENCE,
+        || [80, 443, 7].into_iter().all(arrived),
+    )
+    .unwrap();
+    world.stop_traffic("client").unwrap();
+    world.down().unwrap();
+    trace.assert_none(&[]);
+}
+
 fn a_foreground_world_goes_with_its_owner() {
     let trace = Trace::of_new_world();
     let mut owner = trace.start_foreground();
@@ -295,6 +317,7 @@ impl Trace {
             relay_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             firewall: Vec::new(),
             without_collectors: false,
+            traffic: false,
         }
     }
 
@@ -365,7 +388,7 @@ fn own_program() -> PathBuf {
 fn play_collector(args: &[String]) {
     let signals = blocked_signals();
     if args.iter().any(|arg| arg == "--fail") {
-        writeln!(std::io::stderr(), "told to fail").unwrap();
+        std::io::stderr().write_all(b"told to fail\n").unwrap();
         std::process::exit(3);
     }
     let socket = value_of(args, "--collector-socket");
@@ -378,12 +401,8 @@ fn play_collector(args: &[String]) {
 fn play_relay(args: &[String]) {
     let signals = blocked_signals();
     let listener = TcpListener::bind(value_of(args, "--relay-listen")).unwrap();
-    writeln!(
-        std::io::stdout(),
-        "relay listening on {}",
-        listener.local_addr().unwrap()
-    )
-    .unwrap();
+    let mut out = std::io::stdout();
+    writeln!(out, "relay listening on {}", listener.local_addr().unwrap()).unwrap();
     signals.wait().unwrap();
 }
 
@@ -398,7 +417,8 @@ fn play_lab(args: &[String]) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            writeln!(std::io::stderr(), "{error:#}").unwrap();
+            let mut out = std::io::stderr();
+            writeln!(out, "{error:#}").unwrap();
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,5 @@
-//! The programs inside a world that are not Tidegate: the outside's servers and `kube-dns`.
+//! The programs inside a world that are not Tidegate: the outside's servers, `kube-dns`, and
+//! the traffic of pods.
 //!
 //! The same code runs as threads of a test and as child processes of a world that stays.
 
@@ -6,6 +7,7 @@ mod dns;
 mod echo;
 mod forwarder;
 mod http;
+mod traffic;
 
 use std::future::{Future, pending};
 use std::io;
@@ -36,14 +38,17 @@ pub(crate) enum Servers {
     Outside { certificate: PathBuf, key: PathBuf },
     /// The resolver pod: forwards to the outside's DNS.
     KubeDns,
+    /// A pod that asks and fetches; `ca` is what it trusts.
+    Traffic { ca: PathBuf },
 }
 
 impl Servers {
-    /// A port that accepts connections once all of these servers are bound.
-    pub(crate) fn last_port(&self) -> u16 {
+    /// A port that accepts connections once all of these servers are bound, if they have one.
+    pub(crate) fn last_port(&self) -> Option<u16> {
         match self {
-            Self::Outside { .. } => HTTP_PORT,
-            Self::KubeDns => DNS_PORT,
+            Self::Outside { .. } => Some(HTTP_PORT),
+            Self::KubeDns => Some(DNS_PORT),
+            Self::Traffic { .. } => None,
         }
     }
 
@@ -56,6 +61,7 @@ impl Servers {
                     .await
                     .context("cannot serve DNS in the pod kube-dns")
             }
+            Self::Traffic { ca } => traffic::start(ca),
         }
     }
 

@@ -7,6 +7,7 @@ mod builder;
 mod exec;
 mod pods;
 mod roles;
+mod stages;
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -18,6 +19,7 @@ use anyhow::{Context as _, Result, ensure};
 use ipnet::Ipv4Net;
 
 pub use builder::Builder;
+pub(crate) use roles::TRAFFIC;
 
 use crate::capture::Capture;
 use crate::firewall::{self, Preset};

@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const COLLECTOR_PORT: u16 = 4244;
 /// The VXLAN port of the lab's tunnels.
 const TUNNEL_PORT: u16 = 6269;
+/// The name under which `lab serve` knows the traffic of a pod.
+pub(crate) const TRAFFIC: &str = "traffic";
 
 impl World {
     /// Starts a node's collector and waits until its socket accepts.
@@ -128,32 +130,29 @@ impl World {
 
     /// Starts the servers outside and the resolver pod.
     pub(super) fn start_servers(&self, as_processes: bool) -> Result<()> {
-        for (role, target) in [(Role::Outside, OUTSIDE), (Role::KubeDns, KUBE_DNS)] {
-            let netns = self.netns(target)?;
-            let servers = self.servers(&role)?;
-            if !as_processes {
-                let thread = ServerThread::start(&netns, servers)?;
-                self.servers
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(thread);
+        for role in [Role::Outside, Role::KubeDns] {
+            if as_processes {
+                self.launch_servers(role)?;
                 continue;
             }
-            let name = if role == Role::Outside {
-                OUTSIDE
-            } else {
-                KUBE_DNS
-            };
-            let args = words(&["lab", "serve", "--world", &self.name, "--role", name]);
-            self.launch(role.clone(), Some(target), args)?;
-            let port = servers.last_port();
-            self.await_role(&role, || {
-                netns
-                    .run(|| TcpStream::connect(("127.0.0.1", port)).is_ok())
-                    .unwrap_or(false)
-            })?;
+            let thread =
+                ServerThread::start(&self.netns(serving_place(&role)?)?, self.servers(&role)?)?;
+            self.servers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(thread);
         }
         Ok(())
+    }
+
+    /// Makes a pod ask for names and fetch what they point to, until it or the world goes.
+    pub fn start_traffic(&self, pod: &str) -> Result<()> {
+        self.launch_servers(Role::Traffic(self.pod(pod)?.spec.name))
+    }
+
+    /// Ends what [`World::start_traffic`] started.
+    pub fn stop_traffic(&self, pod: &str) -> Result<()> {
+        self.end_role(&Role::Traffic(pod.to_owned()), Signal::SIGKILL)
     }
 
     /// What a serving role serves.
@@ -164,8 +163,28 @@ impl World {
                 key: self.dir.file("server.key"),
             }),
             Role::KubeDns => Ok(Servers::KubeDns),
+            Role::Traffic(_) => Ok(Servers::Traffic { ca: self.dir.ca() }),
             other => bail!("the {other} is not one of the lab's servers"),
         }
+    }
+
+    /// Starts one of the lab's servers as a child and waits until it answers.
+    fn launch_servers(&self, role: Role) -> Result<()> {
+        let place = serving_place(&role)?.to_owned();
+        let name = match &role {
+            Role::Traffic(_) => TRAFFIC,
+            _ => place.as_str(),
+        };
+        let args = words(&["lab", "serve", "--world", &self.name, "--role", name]);
+        let port = self.servers(&role)?.last_port();
+        self.launch(role.clone(), Some(&place), args)?;
+        let netns = self.netns(&place)?;
+        self.await_role(&role, || match port {
+            Some(port) => netns
+                .run(|| TcpStream::connect(("127.0.0.1", port)).is_ok())
+                .unwrap_or(false),
+            None => self.running(&role).is_some(),
+        })
     }
 
     fn launch_collector(&self, node: &str) -> Result<()> {
@@ -273,6 +292,16 @@ impl World {
 
     fn children(&self) -> MutexGuard<'_, std::collections::BTreeMap<Role, Child>> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The namespace that a serving role serves in.
+fn serving_place(role: &Role) -> Result<&str> {
+    match role {
+        Role::Outside => Ok(OUTSIDE),
+        Role::KubeDns => Ok(KUBE_DNS),
+        Role::Traffic(pod) => Ok(pod),
+        other => bail!("the {other} is not one of the lab's servers"),
     }
 }
 
