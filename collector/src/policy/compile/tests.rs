@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use super::*;
 use crate::inventory::manifests::Manifests;
 
@@ -46,7 +48,9 @@ spec:
 
 /// What node `local` makes of the cluster with these policies.
 fn compiled(local: &str, policies: &str) -> Compiled {
-    let folder = std::env::temp_dir().join(format!("tidegate-compile-{}-{local}-{}", std::process::id(), fnv64([policies.as_bytes()])));
+    static WORLDS: AtomicU32 = AtomicU32::new(0);
+    let world = WORLDS.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("tidegate-compile-{}-{world}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("all.yaml"), format!("{CLUSTER}{policies}")).unwrap();
     let reading = Manifests::new(&folder).read();

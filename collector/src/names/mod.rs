@@ -1,0 +1,189 @@
+//! Which name did the endpoint ask for to get this address?
+//!
+//! [`message`] reads DNS messages, [`Names`] remembers what each endpoint was told. Only an
+//! answer to a query that the same endpoint was seen to send counts, and never another
+//! endpoint's. An answer is kept long past its time to live, because programs keep addresses;
+//! what ages is the choice: a connection is named after the newest answer at its start.
+
+pub mod message;
+pub mod share;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+};
+
+use tidegate_flow::name::{Confidence, Fqdn, Name, Source};
+
+use message::Message;
+
+const SECOND: u64 = 1_000_000_000;
+/// Answers this close before the start of a connection may both be meant.
+const AMBIGUOUS: u64 = 2 * SECOND;
+/// How far the clocks of two nodes may be apart, and an answer from another node in the future.
+const SKEW: u64 = SECOND;
+/// A query older than this has no answer to come.
+const QUERY_LIFETIME: u64 = 30 * SECOND;
+
+/// Bounds: names of one address, addresses of one endpoint, open queries of the node.
+const NAMES_PER_ADDRESS: usize = 8;
+const ADDRESSES_PER_ENDPOINT: usize = 8192;
+const QUERIES: usize = 65_536;
+
+/// One answer: an endpoint was told that `fqdn` has `address`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// Who asked.
+    pub endpoint: IpAddr,
+    /// Address answered.
+    pub address: IpAddr,
+    /// Name asked for.
+    pub fqdn: Fqdn,
+    /// When, nanoseconds since the Unix epoch.
+    pub learned: u64,
+    /// When the answer's time to live ends.
+    pub expires: u64,
+}
+
+/// What the endpoints of this node, and those it is the gateway of, were told.
+#[derive(Debug, Default)]
+pub struct Names {
+    endpoints: HashMap<IpAddr, HashMap<IpAddr, Vec<Answer>>>,
+    queries: HashMap<QueryKey, (Fqdn, u64)>,
+    order: VecDeque<QueryKey>,
+    /// Answers that were no answer to a query that was seen.
+    pub unsolicited: u64,
+    /// Answers or queries forgotten because a bound was reached.
+    pub forgotten: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Answer {
+    fqdn: Fqdn,
+    learned: u64,
+    source: Source,
+}
+
+/// A query, as its answer will name it: who, through which port, asked whom, with which number.
+type QueryKey = (IpAddr, u16, IpAddr, u16);
+
+/// What a DNS message meant.
+#[derive(Debug, Default)]
+pub struct Heard {
+    /// What an endpoint learned.
+    pub learned: Vec<Learned>,
+    /// For an answer: nanoseconds since its query; 0 if that was not seen.
+    pub latency: u64,
+}
+
+impl Names {
+    /// Takes note of a message between `endpoint` and `server`.
+    pub fn hear(&mut self, endpoint: (IpAddr, u16), server: IpAddr, message: &Message, time: u64) -> Heard {
+        let key = (endpoint.0, endpoint.1, server, message.id);
+        if !message.response {
+            self.remember_query(key, message.dns.query.clone(), time);
+            return Heard::default();
+        }
+        let Some((asked, since)) = self.queries.remove(&key) else {
+            self.unsolicited += 1;
+            return Heard::default();
+        };
+        let latency = time.saturating_sub(since);
+        if asked != message.dns.query {
+            self.unsolicited += 1;
+            return Heard { latency, ..Heard::default() };
+        }
+        let learned: Vec<Learned> = message
+            .dns
+            .addresses
+            .iter()
+            .map(|address| Learned {
+                endpoint: endpoint.0,
+                address: *address,
+                fqdn: asked.clone(),
+                learned: time,
+                expires: time + u64::from(message.dns.ttl) * SECOND,
+            })
+            .collect();
+        for one in &learned {
+            self.learn(one, Source::Dns);
+        }
+        Heard { learned, latency }
+    }
+
+    /// Takes note of an answer.
+    pub fn learn(&mut self, learned: &Learned, source: Source) {
+        let addresses = self.endpoints.entry(learned.endpoint).or_default();
+        if addresses.len() >= ADDRESSES_PER_ENDPOINT && !addresses.contains_key(&learned.address) {
+            let oldest = addresses
+                .iter()
+                .min_by_key(|(_, answers)| answers.iter().map(|answer| answer.learned).max())
+                .map(|(address, _)| *address);
+            if let Some(oldest) = oldest {
+                addresses.remove(&oldest);
+                self.forgotten += 1;
+            }
+        }
+        let answers = addresses.entry(learned.address).or_default();
+        answers.retain(|answer| answer.fqdn != learned.fqdn || answer.learned > learned.learned);
+        if answers.iter().any(|answer| answer.fqdn == learned.fqdn) {
+            return;
+        }
+        answers.push(Answer { fqdn: learned.fqdn.clone(), learned: learned.learned, source });
+        answers.sort_by_key(|answer| std::cmp::Reverse(answer.learned));
+        if answers.len() > NAMES_PER_ADDRESS {
+            answers.truncate(NAMES_PER_ADDRESS);
+            self.forgotten += 1;
+        }
+    }
+
+    /// Names that `endpoint` may have meant by `address` in a connection that started at `start`;
+    /// best first, empty if none is known.
+    #[must_use]
+    pub fn of(&self, endpoint: IpAddr, address: IpAddr, start: u64) -> Vec<Name> {
+        let Some(answers) = self.endpoints.get(&endpoint).and_then(|addresses| addresses.get(&address)) else {
+            return Vec::new();
+        };
+        // Answers come newest first. One from another node is under that node's clock.
+        let usable = |answer: &&Answer| match answer.source {
+            Source::Dns => answer.learned <= start,
+            Source::Shared => answer.learned <= start + SKEW,
+        };
+        let mut candidates = answers.iter().filter(usable);
+        let Some(best) = candidates.next() else {
+            return Vec::new();
+        };
+        let rivals: Vec<_> = candidates.filter(|answer| answer.learned + AMBIGUOUS >= start).collect();
+        let confidence = if rivals.is_empty() { Confidence::High } else { Confidence::Medium };
+        std::iter::once((best, confidence))
+            .chain(rivals.into_iter().map(|answer| (answer, Confidence::Low)))
+            .map(|(answer, confidence)| Name { fqdn: answer.fqdn.clone(), source: answer.source, confidence })
+            .collect()
+    }
+
+    /// Forgets what endpoints that are gone were told.
+    pub fn keep_only(&mut self, alive: impl Fn(IpAddr) -> bool) {
+        self.endpoints.retain(|endpoint, _| alive(*endpoint));
+    }
+
+    fn remember_query(&mut self, key: QueryKey, name: Fqdn, time: u64) {
+        while let Some(oldest) = self.order.front() {
+            let stale = self.queries.get(oldest).is_none_or(|(_, since)| time.saturating_sub(*since) > QUERY_LIFETIME);
+            if !stale && self.order.len() < QUERIES {
+                break;
+            }
+            if !stale {
+                self.forgotten += 1;
+            }
+            let oldest = *oldest;
+            self.order.pop_front();
+            self.queries.remove(&oldest);
+        }
+        if self.queries.insert(key, (name, time)).is_none() {
+            self.order.push_back(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
