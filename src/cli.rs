@@ -27,7 +27,7 @@ pub(crate) fn command() -> Command {
 /// # Errors
 /// Those of the command.
 pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Exit> {
-    let matches = match command().try_get_matches_from(args) {
+    let matches = match command().try_get_matches_from(server_last(args)) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => {
             complain(error.render().to_string().trim_end());
@@ -39,6 +39,26 @@ pub(crate) fn run(args: impl IntoIterator<Item = OsString>) -> anyhow::Result<Ex
         }
     };
     dispatch(&matches)
+}
+
+/// Hubble's command line takes `--server` also before the command; ours belongs to the commands
+/// that ask a server. A leading one is moved behind everything else.
+fn server_last(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args = args.into_iter().peekable();
+    let mut ordered: Vec<_> = args.next().into_iter().collect();
+    let mut moved = Vec::new();
+    while let Some(arg) = args.next_if(|arg| is_server(arg)) {
+        let joined = arg.as_encoded_bytes().contains(&b'=');
+        moved.push(arg);
+        moved.extend(args.next_if(|_| !joined));
+    }
+    ordered.extend(args);
+    ordered.append(&mut moved);
+    ordered
+}
+
+fn is_server(arg: &OsString) -> bool {
+    arg == "--server" || arg.as_encoded_bytes().starts_with(b"--server=")
 }
 
 fn dispatch(matches: &ArgMatches) -> anyhow::Result<Exit> {
@@ -55,8 +75,30 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<Exit> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_may_be_named_before_the_command() {
+        for line in [
+            "tidegate --server h:1 list nodes",
+            "tidegate --server=h:1 list nodes",
+        ] {
+            let line = server_last(line.split(' ').map(OsString::from));
+            let matches = command().try_get_matches_from(line).unwrap();
+            let (_, list) = matches.subcommand().unwrap();
+            let (_, nodes) = list.subcommand().unwrap();
+            assert_eq!(nodes.get_one::<String>("server").unwrap(), "h:1");
+        }
+    }
+
+    #[test]
+    fn a_server_alone_is_no_command() {
+        let line = server_last(["tidegate", "--server"].map(OsString::from));
+        assert!(command().try_get_matches_from(line).is_err());
+    }
+
     #[test]
     fn the_definition_of_all_commands_is_consistent() {
-        super::command().debug_assert();
+        command().debug_assert();
     }
 }

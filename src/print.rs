@@ -11,6 +11,7 @@ pub(crate) mod time;
 mod compact;
 mod dict;
 mod event;
+mod info;
 mod json;
 mod table;
 

@@ -67,7 +67,7 @@ pub(crate) fn args() -> impl Iterator<Item = Arg> {
         default_mask.help("Ask only for what Hubble's command line asks for; hides names"),
         switch(
             "flow-info",
-            "Ask for bytes, egress address and port, policy and gateway; -o json",
+            "Show egress address and port, gateway, policy, bytes and causes too",
         ),
     ]
     .into_iter()

@@ -9,7 +9,7 @@ use tidegate_proto::observer::GetFlowsResponse;
 
 use super::columns::Columns;
 use super::style::Ink;
-use super::{Options, event};
+use super::{Options, event, info};
 
 /// The format's state: buffers that are reused from line to line.
 #[derive(Debug)]
@@ -60,7 +60,13 @@ impl Compact {
         style.paint(line, Ink::Aside, right.1);
         let _ = write!(line, " {} ", columns.event);
         style.paint(line, verdict_ink(flow), &columns.verdict);
-        let _ = writeln!(line, " ({})", columns.summary);
+        let _ = write!(line, " ({})", columns.summary);
+        for (key, value) in info::facts(flow, &self.options) {
+            line.push(' ');
+            style.paint(line, Ink::Aside, &key.to_ascii_lowercase());
+            let _ = write!(line, "={value}");
+        }
+        line.push('\n');
         out.write_all(line.as_bytes())
     }
 

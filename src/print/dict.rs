@@ -9,7 +9,7 @@ use tidegate_proto::observer::GetFlowsResponse;
 use super::columns::Columns;
 use super::compact::verdict_ink;
 use super::style::Ink;
-use super::{Options, event};
+use super::{Options, event, info};
 
 /// Between two blocks.
 const SEPARATOR: &str = "------------\n";
@@ -61,6 +61,9 @@ impl Dict {
         entry("TYPE", None, &columns.event);
         entry("VERDICT", Some(verdict_ink(flow)), &columns.verdict);
         entry("SUMMARY", None, &columns.summary);
+        for (key, value) in info::facts(flow, options) {
+            entry(key, None, &value);
+        }
         out.write_all(self.block.as_bytes())
     }
 

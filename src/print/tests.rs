@@ -575,6 +575,41 @@ fn a_flow_without_facts_is_printed_and_values_newer_than_us_are_numbers() {
 }
 
 #[test]
+fn our_own_facts_follow_the_line_when_the_flow_carries_them() {
+    let info = tidegate_proto::v1::FlowInfo {
+        egress_ip: "172.19.0.12".to_owned(),
+        egress_port: 40012,
+        gateway: "worker2".to_owned(),
+        policy: "egress-sample".to_owned(),
+        bytes: 120,
+        reply_bytes: 60,
+        ..Default::default()
+    };
+    let flow = Flow {
+        extensions: Some(prost_types::Any::from_msg(&info).unwrap()),
+        ..syn()
+    };
+    let line = compact(flow.clone());
+    let facts = " egress=172.19.0.12:40012 gateway=worker2 policy=egress-sample bytes=120/60\n";
+    assert!(
+        line.ends_with(&format!("(TCP Flags: SYN){facts}")),
+        "{line}"
+    );
+    let dict = printed(Printer::Dict(Dict::new(Options::default())), &flows([flow])).0;
+    assert!(dict.contains("     EGRESS: 172.19.0.12:40012\n"), "{dict}");
+
+    let foreign = prost_types::Any {
+        type_url: "type.googleapis.com/acme.Extra".to_owned(),
+        value: vec![1],
+    };
+    let flow = Flow {
+        extensions: Some(foreign),
+        ..syn()
+    };
+    assert_eq!(compact(flow), compact(syn()));
+}
+
+#[test]
 fn json_is_one_line_per_event() {
     let (text, _) = printed(Printer::Json(Json), &flows([syn(), syn()]));
     assert_eq!(text.lines().count(), 2);
