@@ -1,0 +1,293 @@
+//! Collectors for tests: a scripted Observer on loopback or a Unix socket, and frames to script
+//! it with.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tidegate_ops::settings::Address;
+use tidegate_ops::stop::{Signal, Trigger};
+use tidegate_proto::Frame;
+use tidegate_proto::flow::{Flow, LostEvent};
+use tidegate_proto::observer::get_flows_response::ResponseTypes;
+use tidegate_proto::observer::observer_server::{Observer, ObserverServer};
+use tidegate_proto::observer::*;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+use crate::position::timestamp;
+
+/// A flow of `node` at `time_ns` whose uuid is made of node and `id`.
+pub(crate) fn flow_at(node: &str, time_ns: i64, id: u64) -> Frame {
+    let first = node.bytes().next().unwrap_or_default();
+    let flow = Flow {
+        time: Some(timestamp(time_ns)),
+        node_name: node.to_owned(),
+        uuid: format!("{first:08x}-0000-8000-8000-{id:012x}"),
+        ..Flow::default()
+    };
+    response(node, time_ns, ResponseTypes::Flow(flow))
+}
+
+/// Lost events of `node` at `time_ns`.
+pub(crate) fn lost_at(node: &str, time_ns: i64) -> Frame {
+    response(
+        node,
+        time_ns,
+        ResponseTypes::LostEvents(LostEvent::default()),
+    )
+}
+
+fn response(node: &str, time_ns: i64, content: ResponseTypes) -> Frame {
+    Frame::from(GetFlowsResponse {
+        node_name: node.to_owned(),
+        time: Some(timestamp(time_ns)),
+        response_types: Some(content),
+    })
+}
+
+/// What a fake collector has and how it behaves. Changes take effect at once.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Script {
+    /// Its history in order; a follow stream also gets what is appended later.
+    pub(crate) history: Vec<Frame>,
+    /// Answered to GetFlows in place of flows.
+    pub(crate) refusal: Option<Status>,
+    /// Breaks a follow stream after this many frames.
+    pub(crate) break_after: Option<usize>,
+    /// Answers GetFlows with silence.
+    pub(crate) silent: bool,
+    /// What ServerStatus and GetNamespaces say.
+    pub(crate) status: ServerStatusResponse,
+    /// What GetNamespaces says.
+    pub(crate) namespaces: Vec<Namespace>,
+}
+
+/// A running fake collector; it ends on drop.
+#[derive(Debug)]
+pub(crate) struct FakePeer {
+    /// Where it can be called.
+    pub(crate) address: Address,
+    /// The GetFlows requests so far.
+    pub(crate) requests: Arc<Mutex<Vec<GetFlowsRequest>>>,
+    /// Frames that its streams handed to the transport.
+    pub(crate) sent: Arc<Mutex<usize>>,
+    script: watch::Sender<Script>,
+    /// GetFlows calls that are being answered.
+    open_streams: Arc<watch::Sender<usize>>,
+    _running: Trigger,
+}
+
+impl FakePeer {
+    /// Serves on a free loopback port.
+    pub(crate) async fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("loopback has free ports");
+        let address = Address::Tcp(listener.local_addr().expect("bound").to_string());
+        let (peer, server, stop) = Self::new(address, script);
+        let incoming = TcpIncoming::from(listener);
+        let server = Server::builder().add_service(server);
+        tokio::spawn(
+            server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }),
+        );
+        peer
+    }
+
+    /// Serves on a Unix socket.
+    pub(crate) async fn start_on(socket: PathBuf, script: Script) -> Self {
+        let listener = UnixListener::bind(&socket).expect("the folder is writable");
+        let (peer, server, stop) = Self::new(Address::Unix(socket), script);
+        let incoming = UnixListenerStream::new(listener);
+        let server = Server::builder().add_service(server);
+        tokio::spawn(
+            server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }),
+        );
+        peer
+    }
+
+    fn new(address: Address, script: Script) -> (Self, ObserverServer<FakeObserver>, Signal) {
+        let (script, follow) = watch::channel(script);
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let sent = Arc::new(Mutex::new(0));
+        let open_streams = Arc::new(watch::Sender::new(0));
+        let observer = FakeObserver {
+            script: follow,
+            requests: requests.clone(),
+            sent: sent.clone(),
+            open_streams: open_streams.clone(),
+        };
+        let (running, stop) = Signal::manual();
+        let peer = Self {
+            address,
+            requests,
+            sent,
+            script,
+            open_streams,
+            _running: running,
+        };
+        (peer, ObserverServer::new(observer), stop)
+    }
+
+    /// Returns when a GetFlows call has come in.
+    pub(crate) async fn asked(&self) {
+        self.open_streams
+            .subscribe()
+            .wait_for(|open| *open > 0)
+            .await
+            .expect("still serving");
+    }
+
+    /// Returns when no GetFlows call is open any more.
+    pub(crate) async fn abandoned(&self) {
+        self.open_streams
+            .subscribe()
+            .wait_for(|open| *open == 0)
+            .await
+            .expect("still serving");
+    }
+
+    /// Changes the script.
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Script)) {
+        self.script.send_modify(change);
+    }
+}
+
+impl Drop for FakePeer {
+    fn drop(&mut self) {
+        if let Address::Unix(path) = &self.address {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+struct FakeObserver {
+    script: watch::Receiver<Script>,
+    requests: Arc<Mutex<Vec<GetFlowsRequest>>>,
+    sent: Arc<Mutex<usize>>,
+    open_streams: Arc<watch::Sender<usize>>,
+}
+
+/// Counts a stream as open while it lives.
+struct Open(Arc<watch::Sender<usize>>);
+
+impl Open {
+    fn count(streams: &Arc<watch::Sender<usize>>) -> Self {
+        streams.send_modify(|open| *open += 1);
+        Self(streams.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+    }
+}
+
+#[tonic::async_trait]
+impl Observer for FakeObserver {
+    type GetFlowsStream = ReceiverStream<Result<Frame, Status>>;
+    type GetAgentEventsStream = tokio_stream::Empty<Result<GetAgentEventsResponse, Status>>;
+    type GetDebugEventsStream = tokio_stream::Empty<Result<GetDebugEventsResponse, Status>>;
+
+    async fn get_flows(
+        &self,
+        request: Request<GetFlowsRequest>,
+    ) -> Result<Response<Self::GetFlowsStream>, Status> {
+        let request = request.into_inner();
+        self.requests
+            .lock()
+            .expect("not poisoned")
+            .push(request.clone());
+        let mut script = self.script.clone();
+        let now = script.borrow().clone();
+        if let Some(refusal) = now.refusal {
+            return Err(refusal);
+        }
+        let (out, stream) = mpsc::channel(1);
+        let sent = self.sent.clone();
+        let open = Open::count(&self.open_streams);
+        tokio::spawn(async move {
+            let _open = open;
+            let mut next = start_of(&request, &now.history);
+            let mut count = 0;
+            while !now.silent {
+                let current = script.borrow_and_update().clone();
+                for frame in &current.history[next..] {
+                    if out.send(Ok(frame.clone())).await.is_err() {
+                        return;
+                    }
+                    *sent.lock().expect("not poisoned") += 1;
+                    next += 1;
+                    count += 1;
+                    if !request.follow && request.number > 0 && count == request.number {
+                        return;
+                    }
+                    if request.follow && current.break_after == usize::try_from(count).ok() {
+                        let _ = out.send(Err(Status::internal("broken by the test"))).await;
+                        return;
+                    }
+                }
+                if !request.follow || script.changed().await.is_err() {
+                    return;
+                }
+            }
+            out.closed().await;
+        });
+        Ok(Response::new(ReceiverStream::new(stream)))
+    }
+
+    async fn get_agent_events(
+        &self,
+        _: Request<GetAgentEventsRequest>,
+    ) -> Result<Response<Self::GetAgentEventsStream>, Status> {
+        Err(Status::unimplemented("not part of the test"))
+    }
+
+    async fn get_debug_events(
+        &self,
+        _: Request<GetDebugEventsRequest>,
+    ) -> Result<Response<Self::GetDebugEventsStream>, Status> {
+        Err(Status::unimplemented("not part of the test"))
+    }
+
+    async fn get_nodes(
+        &self,
+        _: Request<GetNodesRequest>,
+    ) -> Result<Response<GetNodesResponse>, Status> {
+        Err(Status::unimplemented("not part of the test"))
+    }
+
+    async fn get_namespaces(
+        &self,
+        _: Request<GetNamespacesRequest>,
+    ) -> Result<Response<GetNamespacesResponse>, Status> {
+        let namespaces = self.script.borrow().namespaces.clone();
+        Ok(Response::new(GetNamespacesResponse { namespaces }))
+    }
+
+    async fn server_status(
+        &self,
+        _: Request<ServerStatusRequest>,
+    ) -> Result<Response<ServerStatusResponse>, Status> {
+        Ok(Response::new(self.script.borrow().status.clone()))
+    }
+}
+
+/// Where reading starts, by the rules of a node's GetFlows.
+fn start_of(request: &GetFlowsRequest, history: &[Frame]) -> usize {
+    let len = history.len();
+    if let Some(since) = &request.since {
+        let since = since.seconds * 1_000_000_000 + i64::from(since.nanos);
+        return history.partition_point(|frame| frame.time_ns() < Some(since));
+    }
+    match (request.first, request.follow, request.number) {
+        (true, ..) => 0,
+        (_, true, 0) => len,
+        (_, _, 0) => 0,
+        (_, _, number) => len.saturating_sub(usize::try_from(number).unwrap_or(usize::MAX)),
+    }
+}

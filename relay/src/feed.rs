@@ -1,0 +1,232 @@
+//! One node's part in one client's stream: asks the node, passes its frames on, and in a follow
+//! stream asks again after a break without repeating anything.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use tidegate_proto::observer::GetFlowsRequest;
+use tidegate_proto::{Frame, FrameKind};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tonic::{Code, Status};
+
+use crate::connect::{self, Backoff};
+use crate::peers::Peer;
+use crate::position::Position;
+
+/// Frames of one node that wait for the merge.
+pub(crate) const QUEUE: usize = 256;
+
+/// What a node contributes to the stream, in order.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The next frame of the node.
+    Frame(Frame),
+    /// The frames before this one are the node's history, those after it are new.
+    Rewound,
+    /// The node can be asked again, or for the first time.
+    Connected,
+    /// The stream broke or the node refused it, for this reason; a follow stream will go on.
+    Failed(String),
+    /// The node refused the request before it sent anything: most likely a bad filter.
+    Refused(Box<Status>),
+    /// Nothing more will come.
+    Ended,
+}
+
+/// The task that asks one node on behalf of one client.
+#[derive(Debug)]
+pub(crate) struct Feed {
+    /// The node.
+    pub(crate) peer: Arc<Peer>,
+    /// The client's request.
+    pub(crate) request: GetFlowsRequest,
+    /// When the client asked, in nanoseconds since 1970: where a follow stream without `since`
+    /// begins on nodes that cannot be asked at first.
+    pub(crate) opened_ns: i64,
+    /// Whether the node can be asked at once.
+    pub(crate) connected: bool,
+    /// Where the events go. When its other end is dropped, the feed ends and cancels its call.
+    pub(crate) out: mpsc::Sender<Event>,
+}
+
+/// How one call to the node ended.
+enum End {
+    /// The client is gone; nobody reads events any more.
+    Abandoned,
+    /// The node ended the stream in good order.
+    Complete,
+    /// The node refused the request.
+    Refused(Box<Status>),
+    /// The call failed for this reason.
+    Failed(String),
+}
+
+impl Feed {
+    /// Runs until the request is answered or the client is gone.
+    pub(crate) async fn run(self) {
+        let out = self.out.clone();
+        tokio::select! {
+            () = self.answer() => {}
+            () = out.closed() => {}
+        }
+    }
+
+    async fn answer(self) {
+        let last = match self.request.follow {
+            true => self.follow().await,
+            false => self.ask(self.request.clone(), None).await,
+        };
+        let last = match last {
+            End::Abandoned => return,
+            End::Complete => None,
+            End::Refused(status) => Some(Event::Refused(status)),
+            End::Failed(reason) => {
+                self.peer.suspect();
+                Some(Event::Failed(reason))
+            }
+        };
+        if let Some(event) = last {
+            self.send(event).await;
+        }
+        self.send(Event::Ended).await;
+    }
+
+    /// Follows the node through breaks; ends only by `until`, by a refusal or with the client.
+    async fn follow(&self) -> End {
+        let since = self.request.since.map(|since| nanoseconds(&since));
+        let mut position = Position::new(since.unwrap_or(self.opened_ns));
+        let mut request = self.request.clone();
+        let mut backoff = Backoff::new();
+        let mut ended = match self.connected {
+            false => None,
+            true if rewinds(&self.request) => match self.rewind(&mut position).await {
+                End::Complete => {
+                    request = self.later(&mut position);
+                    Some(self.ask(request, Some(&mut position)).await)
+                }
+                other => Some(other),
+            },
+            true => Some(self.ask(request, Some(&mut position)).await),
+        };
+        let mut accepted = position.count() > 0;
+        loop {
+            let reason = match ended {
+                None => None,
+                Some(End::Complete) if self.request.until.is_some() => return End::Complete,
+                Some(End::Complete) => Some("the node ended the stream".to_owned()),
+                Some(End::Refused(status)) if accepted => Some(connect::reason(&status)),
+                Some(End::Failed(reason)) => Some(reason),
+                Some(end @ (End::Abandoned | End::Refused(_))) => return end,
+            };
+            if let Some(reason) = reason {
+                let usable = self.peer.found_usable();
+                self.peer.suspect();
+                self.send(Event::Failed(reason)).await;
+                sleep(backoff.pause()).await;
+                usable.await;
+            } else {
+                self.peer.found_usable().await;
+            }
+            self.send(Event::Connected).await;
+            let read_before = position.count();
+            let request = self.later(&mut position);
+            ended = Some(self.ask(request, Some(&mut position)).await);
+            if position.count() > read_before {
+                backoff.reset();
+                accepted = true;
+            }
+        }
+    }
+
+    /// Reads what the node has, up to `number`.
+    async fn rewind(&self, position: &mut Position) -> End {
+        let request = GetFlowsRequest {
+            follow: false,
+            ..self.request.clone()
+        };
+        let end = self.ask(request, Some(position)).await;
+        if matches!(end, End::Complete) {
+            position.read_to_end();
+            self.send(Event::Rewound).await;
+        }
+        end
+    }
+
+    /// The request for everything after the position.
+    fn later(&self, position: &mut Position) -> GetFlowsRequest {
+        GetFlowsRequest {
+            number: 0,
+            since: Some(position.resume()),
+            ..self.request.clone()
+        }
+    }
+
+    /// One call; its frames go out as events. With a position, only frames not read before.
+    async fn ask(&self, request: GetFlowsRequest, mut position: Option<&mut Position>) -> End {
+        let mut client = self.peer.streams();
+        let mut frames = match client.get_flows(request).await {
+            Ok(response) => response.into_inner(),
+            Err(status) => return before_the_first_frame(status),
+        };
+        let mut lost = pin!(self.peer.found_lost());
+        let mut first = true;
+        loop {
+            let next = tokio::select! {
+                biased;
+                next = frames.message() => next,
+                // A machine that vanished says nothing; its probes notice before TCP does.
+                () = &mut lost => return End::Failed("the node stopped answering".to_owned()),
+            };
+            let frame = match next {
+                Ok(Some(frame)) => frame,
+                Ok(None) => return End::Complete,
+                Err(status) if first => return before_the_first_frame(status),
+                Err(status) => return End::Failed(connect::reason(&status)),
+            };
+            if first {
+                first = false;
+                self.learn_name(&frame);
+            }
+            if position
+                .as_mut()
+                .is_none_or(|position| position.admit(&frame))
+                && !self.send(Event::Frame(frame)).await
+            {
+                return End::Abandoned;
+            }
+        }
+    }
+
+    fn learn_name(&self, frame: &Frame) {
+        if frame.kind() == FrameKind::Flow
+            && let Some(name) = frame.node_name().filter(|name| !name.is_empty())
+        {
+            self.peer.seen_as(name);
+        }
+    }
+
+    async fn send(&self, event: Event) -> bool {
+        self.out.send(event).await.is_ok()
+    }
+}
+
+/// Whether a follow request begins with history, counted over the cluster.
+pub(crate) fn rewinds(request: &GetFlowsRequest) -> bool {
+    request.follow && request.number > 0 && request.since.is_none()
+}
+
+/// Our collectors answer a bad filter with InvalidArgument, stock servers with Unknown.
+fn before_the_first_frame(status: Status) -> End {
+    let refusal = matches!(status.code(), Code::InvalidArgument | Code::Unknown);
+    match refusal && !connect::is_transport(&status) {
+        true => End::Refused(Box::new(status)),
+        false => End::Failed(connect::reason(&status)),
+    }
+}
+
+fn nanoseconds(time: &prost_types::Timestamp) -> i64 {
+    time.seconds
+        .saturating_mul(1_000_000_000)
+        .saturating_add(i64::from(time.nanos))
+}
