@@ -1,0 +1,333 @@
+//! Intent into the kernel: manifests and the node's network in; maps, links, guard and the
+//! context of observation out. Everything is computed anew from what is read; only differences
+//! are written.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use tidegate_ebpf_abi::policy::{Config, inside};
+use tidegate_flow::flow::Node;
+use tidegate_ops::settings::{Aggregation, Settings};
+use tokio::{sync::watch, time::Instant};
+
+use crate::{
+    enrich::Context,
+    inventory::{
+        Inventory,
+        manifests::{Manifests, Problem, Reading},
+    },
+    kernel::{Hook, Probes, Tables},
+    names::share::Shared,
+    network::{Network, View, guard::Guard, overlay},
+    policy::{Compiled, PolicyStatus, compile},
+};
+
+/// Wait after a network change for the ones that come with it.
+const SETTLE: Duration = Duration::from_millis(30);
+/// Pause between two looks for the MAC of a pod that may leave but has not been heard yet.
+const LISTEN: Duration = Duration::from_millis(100);
+
+/// Ports handed out for translations when the endpoint's own is taken.
+const PORTS: (u16, u16) = (1024, 65_535);
+
+/// What servers show of the reconciler.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    /// How each policy came out here.
+    pub policies: Vec<PolicyStatus>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// Policy number -> name.
+    pub names: HashMap<u32, Arc<str>>,
+    /// Underlay addresses of the nodes whose endpoints leave through this one.
+    pub served: HashSet<Ipv4Addr>,
+    /// Every node with an address, by name.
+    pub nodes: Vec<(String, Ipv4Addr)>,
+}
+
+/// The parts of the process that reconciliation writes to.
+pub struct Outputs {
+    /// Kernel maps; servers read them too.
+    pub tables: Arc<Mutex<Tables>>,
+    /// For the pipeline.
+    pub context: Arc<RwLock<Arc<Context>>>,
+    /// For name sharing.
+    pub shared: Arc<Shared>,
+    /// For servers.
+    pub state: watch::Sender<Arc<State>>,
+}
+
+/// The loop's own state.
+pub struct Reconciler {
+    settings: Settings,
+    network: Network,
+    probes: Probes,
+    outputs: Outputs,
+    manifests: Option<Manifests>,
+    reading: Reading,
+    view: View,
+    guard: Option<Guard>,
+    reported: HashSet<Problem>,
+    /// Pods that may leave but whose MAC is not known yet.
+    unheard: usize,
+}
+
+impl Reconciler {
+    /// Takes over the loaded probes.
+    pub fn new(settings: Settings, network: Network, probes: Probes, outputs: Outputs) -> Self {
+        let manifests = settings.manifests.as_deref().map(Manifests::new);
+        Self {
+            settings,
+            network,
+            probes,
+            outputs,
+            manifests,
+            reading: Reading::default(),
+            view: View::default(),
+            guard: None,
+            reported: HashSet::new(),
+            unheard: 0,
+        }
+    }
+
+    /// Reconciles once; to be called before anything is served.
+    pub async fn start(&mut self) -> anyhow::Result<()> {
+        self.read_manifests();
+        self.view = self.network.view().await?;
+        self.apply().await?;
+        self.probes.remove_other_layouts();
+        Ok(())
+    }
+
+    /// Reconciles on every change until `stop` returns.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let mut changes = Network::changes()?;
+        let interval = self.settings.egress_gateway_reconciliation_trigger_interval;
+        let mut next_look = Instant::now() + interval;
+        tokio::pin!(stop);
+        loop {
+            let listen = if self.unheard > 0 { LISTEN } else { Duration::from_secs(3600) };
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                Ok(()) = changes.changed() => {
+                    tokio::time::sleep(SETTLE).await;
+                    changes.mark_unchanged();
+                }
+                () = tokio::time::sleep_until(next_look) => {}
+                () = tokio::time::sleep(listen) => {}
+            }
+            let due = Instant::now() >= next_look;
+            let mut changed = self.unheard > 0;
+            if due {
+                next_look = Instant::now() + interval;
+                if self.manifests.as_ref().is_some_and(Manifests::changed) {
+                    self.read_manifests();
+                    changed = true;
+                }
+            }
+            match self.network.view().await {
+                Ok(view) => {
+                    changed |= view != self.view;
+                    self.view = view;
+                }
+                Err(error) => tracing::error!("cannot read the node's network: {error:#}"),
+            }
+            if changed {
+                if let Err(error) = self.apply().await {
+                    tracing::error!("cannot bring the kernel to what is wanted, trying again: {error:#}");
+                    // What was read must not count as done.
+                    self.view = View::default();
+                }
+            }
+        }
+    }
+
+    fn read_manifests(&mut self) {
+        let Some(manifests) = &mut self.manifests else { return };
+        self.reading = manifests.read();
+        let problems: HashSet<Problem> = self.reading.problems.iter().cloned().collect();
+        for problem in problems.difference(&self.reported) {
+            tracing::error!("{problem}");
+        }
+        self.reported = problems;
+    }
+
+    async fn apply(&mut self) -> anyhow::Result<()> {
+        let (node, cluster) = (&self.settings.node_name, &self.settings.cluster_name);
+        let inventory = Inventory::new(&self.reading.objects, node, cluster);
+        let compiled = compile(&inventory, &self.reading.objects, node, &self.view.local_addresses());
+        let active = self.settings.enable_egress_gateway && !compiled.status.is_empty();
+        // Closed first, then translated, then attached: at no moment is a selected pod open.
+        self.guard_egress(&compiled, active)?;
+        let overlay_ifindex = if active { overlay::ensure(&self.network, self.settings.tunnel_port).await? } else { 0 };
+        self.write_tables(&compiled, active, overlay_ifindex)?;
+        self.attach(overlay_ifindex)?;
+        self.publish(inventory, compiled);
+        Ok(())
+    }
+
+    fn guard_egress(&mut self, compiled: &Compiled, active: bool) -> anyhow::Result<()> {
+        if !self.settings.egress_fail_closed || !active {
+            self.unheard = 0;
+            if self.guard.take().is_some() {
+                Guard::remove()?;
+            }
+            return Ok(());
+        }
+        let locations = self.tables().locations();
+        let mac = |address: &Ipv4Addr| {
+            let learned = locations.get(address).or_else(|| self.view.neighbours.get(address));
+            learned.map(|(_, mac)| (*address, *mac))
+        };
+        let open: BTreeSet<_> = compiled.open.iter().filter_map(mac).collect();
+        self.unheard = compiled.open.len() - open.len();
+        let of_kind = |kind: Option<u32>| {
+            let nets = compiled.state.inside.iter().filter(move |(_, is)| kind.is_none_or(|kind| kind == **is));
+            nets.map(|(net, _)| *net).collect::<BTreeSet<_>>()
+        };
+        let guard = Guard { pods: of_kind(Some(inside::PODS)), inside: of_kind(None), open };
+        if self.guard.as_ref() != Some(&guard) {
+            guard.install()?;
+            self.guard = Some(guard);
+        }
+        Ok(())
+    }
+
+    fn write_tables(&self, compiled: &Compiled, active: bool, overlay_ifindex: u32) -> anyhow::Result<()> {
+        let settings = &self.settings;
+        let mut flags = 0;
+        if settings.monitor_aggregation == Aggregation::None {
+            flags |= Config::PER_PACKET;
+        }
+        if settings.dns_capture {
+            flags |= Config::CAPTURE_DNS;
+        }
+        if active {
+            flags |= Config::EGRESS;
+        }
+        let mut tables = self.tables();
+        let changed = tables.apply(&compiled.state)?;
+        tables.configure(Config {
+            active_interval: u64::try_from(settings.monitor_aggregation_interval.as_nanos()).unwrap_or(u64::MAX),
+            overlay_ifindex,
+            vni: settings.tunnel_vni,
+            flags,
+            port_min: PORTS.0,
+            port_max: PORTS.1,
+        })?;
+        // A location goes with its device, and where a host route says otherwise.
+        let devices = &self.view.devices;
+        let routes = &self.view.host_routes;
+        tables.forget_locations(&|address, ifindex| {
+            !devices.contains_key(&ifindex) || routes.get(&address).is_some_and(|device| *device != ifindex)
+        })?;
+        if changed > 0 {
+            tracing::info!(changed, policies = compiled.status.len(), "egress state written");
+        }
+        Ok(())
+    }
+
+    fn attach(&mut self, overlay_ifindex: u32) -> anyhow::Result<()> {
+        let settings = &self.settings;
+        for device in self.view.uplinks(&settings.devices) {
+            self.probes.attach(device.index, &device.name, Hook::UplinkIn)?;
+        }
+        if overlay_ifindex != 0 {
+            self.probes.attach(overlay_ifindex, overlay::DEVICE, Hook::OverlayIn)?;
+        }
+        for device in self.view.endpoint_devices(&settings.endpoint_interfaces) {
+            let attached = self
+                .probes
+                .attach(device.index, &device.name, Hook::PodFrom)
+                .and_then(|()| self.probes.attach(device.index, &device.name, Hook::PodTo));
+            // A veth may be gone again by now; the guard holds the others' door meanwhile.
+            if let Err(error) = attached {
+                tracing::warn!(device = device.name, "cannot attach to an endpoint's device: {error:#}");
+            }
+        }
+        let devices = &self.view.devices;
+        self.probes.keep_only(&|ifindex| ifindex == overlay_ifindex || devices.contains_key(&ifindex));
+        Ok(())
+    }
+
+    fn publish(&self, inventory: Inventory, compiled: Compiled) {
+        let settings = &self.settings;
+        let mut gateways: HashMap<IpAddr, HashSet<Ipv4Addr>> = HashMap::new();
+        for (address, endpoint) in compiled.state.endpoints.iter().filter(|(_, endpoint)| endpoint.node == 0) {
+            let peers: HashSet<_> = compiled
+                .state
+                .rules
+                .iter()
+                .filter(|((ruleset, _), rule)| {
+                    *ruleset == endpoint.ruleset && rule.kind == tidegate_ebpf_abi::policy::rule_kind::TUNNEL
+                })
+                .map(|(_, rule)| Ipv4Addr::from(rule.gateway.to_ne_bytes()))
+                .collect();
+            if !peers.is_empty() {
+                gateways.insert(IpAddr::V4(*address), peers);
+            }
+        }
+        self.outputs.shared.set_gateways(gateways);
+        let served = compiled
+            .state
+            .endpoints
+            .values()
+            .filter(|endpoint| endpoint.node != 0)
+            .map(|endpoint| Ipv4Addr::from(endpoint.node.to_ne_bytes()))
+            .collect();
+        let nodes = inventory
+            .nodes
+            .iter()
+            .filter_map(|(name, node)| Some((name.clone(), node.address?)))
+            .collect();
+        let labels = inventory.nodes.get(&settings.node_name).map(|node| {
+            node.labels.iter().map(|(key, value)| format!("{key}={value}")).collect()
+        });
+        let context = Context {
+            node: Arc::new(Node { name: qualified(&settings.cluster_name, &settings.node_name), labels: labels.unwrap_or_default() }),
+            gateway: settings.node_name.as_str().into(),
+            inventory,
+            policies: compiled.names.clone(),
+            devices: self.view.devices.values().map(|device| (device.index, device.name.as_str().into())).collect(),
+        };
+        *self.outputs.context.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(context);
+        self.outputs.state.send_replace(Arc::new(State {
+            policies: compiled.status,
+            problems: self.reading.problems.clone(),
+            names: compiled.names,
+            served,
+            nodes,
+        }));
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.outputs.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Name of a node as flows carry it: with its cluster, unless that is the default one.
+#[must_use]
+pub fn qualified(cluster: &str, node: &str) -> String {
+    if cluster == "default" { node.to_owned() } else { format!("{cluster}/{node}") }
+}
+
+/// Removes what a collector leaves behind on this node: links, maps, overlay device, guard.
+pub async fn cleanup(settings: &Settings) -> anyhow::Result<Vec<String>> {
+    let mut done = Vec::new();
+    if settings.bpffs_dir.exists() {
+        crate::kernel::remove_all(&settings.bpffs_dir);
+        done.push(format!("removed the pins in {}", settings.bpffs_dir.display()));
+    }
+    let network = Network::connect()?;
+    if overlay::remove(&network).await? {
+        done.push(format!("removed the device {}", overlay::DEVICE));
+    }
+    Guard::remove().context("cannot remove the guard")?;
+    done.push("removed the guard".into());
+    Ok(done)
+}
