@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, Command};
 
 use crate::exit::{Exit, complain};
-use crate::{completion, list, observe, status, version, watch};
+use crate::{completion, list, observe, relay, status, version, watch};
 
 /// Every command with its flags.
 pub(crate) fn command() -> Command {
@@ -18,6 +18,7 @@ pub(crate) fn command() -> Command {
         .subcommand(status::command())
         .subcommand(list::command())
         .subcommand(watch::command())
+        .subcommand(relay::command())
         .subcommand(version::command())
         .subcommand(completion::command())
 }
@@ -47,7 +48,7 @@ fn server_last(args: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut args = args.into_iter().peekable();
     let mut ordered: Vec<_> = args.next().into_iter().collect();
     let mut moved = Vec::new();
-    while let Some(arg) = args.next_if(|arg| is_server(arg)) {
+    while let Some(arg) = args.next_if(is_server) {
         let joined = arg.as_encoded_bytes().contains(&b'=');
         moved.push(arg);
         moved.extend(args.next_if(|_| !joined));
@@ -67,6 +68,7 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<Exit> {
         Some(("status", matches)) => status::run(matches),
         Some(("list", matches)) => list::run(matches),
         Some(("watch", matches)) => watch::run(matches),
+        Some(("relay", matches)) => relay::run(matches),
         Some(("version", _)) => version::run(),
         Some(("completion", matches)) => completion::run(matches, command()),
         _ => Ok(Exit::Failed),

@@ -1,5 +1,6 @@
 //! Calls to a relay or a collector, and what to tell the user when one fails.
 
+use std::error::Error as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -88,6 +89,17 @@ impl Client {
     pub(crate) fn explain(&self, status: &Status) -> anyhow::Error {
         explain(status, &self.address)
     }
+
+    /// As [`Client::explain`], for a call that only `role` ("a relay") answers.
+    pub(crate) fn explain_for(&self, status: &Status, role: &str) -> anyhow::Error {
+        match status.code() {
+            Code::Unimplemented => anyhow::anyhow!(
+                "{} does not offer this; name the address of {role} with --server",
+                self.address
+            ),
+            _ => self.explain(status),
+        }
+    }
 }
 
 fn server(matches: &ArgMatches) -> anyhow::Result<Address> {
@@ -110,13 +122,18 @@ fn nothing_answers(address: &Address) -> anyhow::Error {
 
 fn explain(status: &Status, address: &Address) -> anyhow::Error {
     let text = status.message();
-    match status.code() {
-        // The request itself is at fault: the server's words say how.
-        Code::InvalidArgument | Code::Unknown => anyhow::anyhow!("{text}"),
-        Code::Unavailable => anyhow::anyhow!(
+    // A status with a source was made on this side, by a connection that broke.
+    if status.source().is_some() {
+        return anyhow::anyhow!(
             "the connection to {address} ended ({text}); see whether the server still runs"
-        ),
-        Code::Unimplemented => anyhow::anyhow!("{address} does not offer this: {text}"),
+        );
+    }
+    match status.code() {
+        // The request itself is at fault, or the server knows why: its words say it all.
+        Code::InvalidArgument | Code::Unknown | Code::Unavailable if !text.is_empty() => {
+            anyhow::anyhow!("{text}")
+        }
+        Code::Unimplemented => anyhow::anyhow!("{address} does not offer this"),
         Code::DeadlineExceeded | Code::Cancelled => anyhow::anyhow!(
             "{address} did not answer in time; raise --request-timeout or look at its log"
         ),

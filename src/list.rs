@@ -65,7 +65,7 @@ async fn nodes(client: &Client, format: &str) -> anyhow::Result<String> {
     let mut observer = ObserverClient::new(client.channel.clone());
     let answer = observer.get_nodes(client.request(GetNodesRequest {})).await;
     let mut nodes = answer
-        .map_err(|status| client.explain(&status))?
+        .map_err(|status| client.explain_for(&status, "a relay"))?
         .into_inner()
         .nodes;
     nodes.sort_by(|a, b| a.name.cmp(&b.name));

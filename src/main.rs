@@ -8,6 +8,7 @@ mod exit;
 mod list;
 mod observe;
 mod print;
+mod relay;
 mod status;
 mod version;
 mod watch;

@@ -31,7 +31,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
         let mut peers = PeerClient::new(client.channel.clone());
         let answer = peers.notify(NotifyRequest {}).await;
         let mut changes = answer
-            .map_err(|status| client.explain(&status))?
+            .map_err(|status| client.explain_for(&status, "a collector"))?
             .into_inner();
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
