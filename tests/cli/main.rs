@@ -86,6 +86,50 @@ fn an_interrupt_while_following_is_no_failure() {
 }
 
 #[test]
+fn a_followed_stream_goes_on_when_its_server_is_back_and_repeats_nothing() {
+    let first = SYN.replace("\"verdict\"", "\"uuid\":\"a\",\"verdict\"");
+    let second = first
+        .replace("\"uuid\":\"a\"", "\"uuid\":\"b\"")
+        .replace("ifconfig.me", "example.org");
+    let server = Server::start(&[&first], Then::Silence);
+    let address = server.address.to_string();
+    let mut child = spawn(&["observe", "-f", "--last", "9", "--server", &address]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut news = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("ifconfig.me"));
+
+    server.stop();
+    let gone = news.next().unwrap().unwrap();
+    assert!(gone.contains("trying again until interrupted"), "{gone}");
+    let server = Server::start_at(&address, &[&first, &second], Then::Silence);
+    assert!(lines.next().unwrap().unwrap().contains("example.org"));
+    let back = news.next().unwrap().unwrap();
+    assert_eq!(back, format!("connected to {address} again"));
+    let asked = &server.asked()[0];
+    assert_eq!((asked.number, asked.since.is_some()), (0, true));
+    kill(pid(&child), Signal::SIGINT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_server_that_dies_is_named_unless_the_stream_is_followed() {
+    let server = Server::start(&[SYN], Then::Silence);
+    let address = server.address.to_string();
+    let mut child = spawn(&["observe", "--all", "--server", &address]);
+    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    lines.read_line(&mut String::new()).unwrap();
+    server.stop();
+    let output = child.wait_with_output().unwrap();
+    let expected = format!("the connection to {address} ended (");
+    assert!(
+        stderr(&output).starts_with(&expected),
+        "{}",
+        stderr(&output)
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
 fn a_table_is_shown_line_by_line_while_following() {
     let server = Server::start(&[SYN], Then::Silence);
     let line = [

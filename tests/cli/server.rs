@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -12,6 +13,7 @@ use tidegate_proto::peer::peer_server::{Peer, PeerServer};
 use tidegate_proto::peer::{ChangeNotification, ChangeNotificationType, NotifyRequest};
 use tidegate_proto::{Frame, json};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
@@ -34,11 +36,19 @@ pub(crate) struct Server {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<GetFlowsRequest>>>,
+    stop: oneshot::Sender<()>,
+    stopped: Receiver<()>,
 }
 
 impl Server {
     /// Answers `GetFlows` with these events, each given as a line of JSON.
     pub(crate) fn start(events: &[&str], then: Then) -> Self {
+        Self::start_at("127.0.0.1:0", events, then)
+    }
+
+    /// As [`Server::start`], at an address of the test's choice.
+    pub(crate) fn start_at(address: &str, events: &[&str], then: Then) -> Self {
+        let address = address.to_owned();
         let events = events.iter().map(|line| {
             json::from_str::<GetFlowsResponse>(line)
                 .expect("a test's event")
@@ -50,14 +60,16 @@ impl Server {
             then,
             asked: Arc::clone(&asked),
         };
-        let (tell, told) = std::sync::mpsc::channel();
+        let (tell, told) = mpsc::channel();
+        let (ended, stopped) = mpsc::channel();
+        let (stop, stopping) = oneshot::channel::<()>();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .expect("a runtime");
             runtime.block_on(async {
-                let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+                let listener = TcpListener::bind(address).await.expect("a free port");
                 tell.send(listener.local_addr().expect("an address"))
                     .expect("the test waits");
                 let (health, health_service) = tonic_health::server::health_reporter();
@@ -67,19 +79,31 @@ impl Server {
                         tonic_health::ServingStatus::Serving,
                     )
                     .await;
-                tonic::transport::Server::builder()
+                let serve = tonic::transport::Server::builder()
                     .add_service(health_service)
                     .add_service(ObserverServer::new(service))
                     .add_service(PeerServer::new(Peers))
-                    .serve_with_incoming(TcpListenerStream::new(listener))
-                    .await
-                    .expect("serve");
+                    .serve_with_incoming(TcpListenerStream::new(listener));
+                tokio::select! {
+                    served = serve => served.expect("serve"),
+                    _ = stopping => {}
+                }
             });
+            drop(runtime);
+            let _ = ended.send(());
         });
         Self {
             address: told.recv().expect("the server starts"),
             asked,
+            stop,
+            stopped,
         }
+    }
+
+    /// Closes every connection and the port, as a crash does.
+    pub(crate) fn stop(self) {
+        let _ = self.stop.send(());
+        self.stopped.recv().expect("the server ends");
     }
 
     /// The requests for flows so far.
