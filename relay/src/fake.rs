@@ -11,6 +11,10 @@ use tidegate_proto::flow::{Flow, LostEvent};
 use tidegate_proto::observer::get_flows_response::ResponseTypes;
 use tidegate_proto::observer::observer_server::{Observer, ObserverServer};
 use tidegate_proto::observer::*;
+use tidegate_proto::v1::egress_server::{Egress, EgressServer};
+use tidegate_proto::v1::{
+    EgressEntry, ListEntriesRequest, ListEntriesResponse, ListPoliciesRequest, ListPoliciesResponse,
+};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
@@ -64,6 +68,8 @@ pub(crate) struct Script {
     pub(crate) status: ServerStatusResponse,
     /// What GetNamespaces says.
     pub(crate) namespaces: Vec<Namespace>,
+    /// What ListEntries says; none: it does not know the call, like a stock server.
+    pub(crate) entries: Option<Vec<EgressEntry>>,
 }
 
 /// A running fake collector; it ends on drop.
@@ -88,9 +94,11 @@ impl FakePeer {
             .await
             .expect("loopback has free ports");
         let address = Address::Tcp(listener.local_addr().expect("bound").to_string());
-        let (peer, server, stop) = Self::new(address, script);
+        let (peer, observer, stop) = Self::new(address, script);
         let incoming = TcpIncoming::from(listener);
-        let server = Server::builder().add_service(server);
+        let server = Server::builder()
+            .add_service(ObserverServer::new(observer.clone()))
+            .add_service(EgressServer::new(observer));
         tokio::spawn(
             server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }),
         );
@@ -100,16 +108,18 @@ impl FakePeer {
     /// Serves on a Unix socket.
     pub(crate) async fn start_on(socket: PathBuf, script: Script) -> Self {
         let listener = UnixListener::bind(&socket).expect("the folder is writable");
-        let (peer, server, stop) = Self::new(Address::Unix(socket), script);
+        let (peer, observer, stop) = Self::new(Address::Unix(socket), script);
         let incoming = UnixListenerStream::new(listener);
-        let server = Server::builder().add_service(server);
+        let server = Server::builder()
+            .add_service(ObserverServer::new(observer.clone()))
+            .add_service(EgressServer::new(observer));
         tokio::spawn(
             server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }),
         );
         peer
     }
 
-    fn new(address: Address, script: Script) -> (Self, ObserverServer<FakeObserver>, Signal) {
+    fn new(address: Address, script: Script) -> (Self, FakeObserver, Signal) {
         let (script, follow) = watch::channel(script);
         let requests = Arc::new(Mutex::new(Vec::new()));
         let sent = Arc::new(Mutex::new(0));
@@ -129,7 +139,7 @@ impl FakePeer {
             open_streams,
             _running: running,
         };
-        (peer, ObserverServer::new(observer), stop)
+        (peer, observer, stop)
     }
 
     /// Returns when a GetFlows call has come in.
@@ -164,6 +174,7 @@ impl Drop for FakePeer {
     }
 }
 
+#[derive(Clone)]
 struct FakeObserver {
     script: watch::Receiver<Script>,
     requests: Arc<Mutex<Vec<GetFlowsRequest>>>,
@@ -214,7 +225,10 @@ impl Observer for FakeObserver {
             let _open = open;
             let mut next = start_of(&request, &now.history);
             let mut count = 0;
-            while !now.silent {
+            if now.silent {
+                return out.closed().await;
+            }
+            loop {
                 let current = script.borrow_and_update().clone();
                 for frame in &current.history[next..] {
                     if out.send(Ok(frame.clone())).await.is_err() {
@@ -235,7 +249,6 @@ impl Observer for FakeObserver {
                     return;
                 }
             }
-            out.closed().await;
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
@@ -274,6 +287,29 @@ impl Observer for FakeObserver {
         _: Request<ServerStatusRequest>,
     ) -> Result<Response<ServerStatusResponse>, Status> {
         Ok(Response::new(self.script.borrow().status.clone()))
+    }
+}
+
+#[tonic::async_trait]
+impl Egress for FakeObserver {
+    async fn list_entries(
+        &self,
+        _: Request<ListEntriesRequest>,
+    ) -> Result<Response<ListEntriesResponse>, Status> {
+        match self.script.borrow().entries.clone() {
+            Some(entries) => Ok(Response::new(ListEntriesResponse {
+                entries,
+                ..Default::default()
+            })),
+            None => Err(Status::unimplemented("unknown service tidegate.v1.Egress")),
+        }
+    }
+
+    async fn list_policies(
+        &self,
+        _: Request<ListPoliciesRequest>,
+    ) -> Result<Response<ListPoliciesResponse>, Status> {
+        Err(Status::unimplemented("not part of the test"))
     }
 }
 

@@ -4,7 +4,6 @@
 //! A stream that begins with history is merged in exact order first; a follow stream then goes on
 //! in window order. Node status goes out at once, also while frames are still held.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Code, Status};
 
 use crate::feed::Event;
+use crate::input::{Input, Part};
 use crate::merge::{Merge, Mode, Next};
 use crate::node_status::{self, WallClock};
 use crate::quota::{Quota, Verdict};
@@ -39,34 +39,6 @@ impl Pace {
         window: Duration::from_millis(500),
         stall: Duration::from_secs(5),
     };
-}
-
-/// One node's events.
-#[derive(Debug)]
-pub(crate) struct Input {
-    name: String,
-    events: mpsc::Receiver<Event>,
-    taken: VecDeque<Event>,
-    part: Part,
-    /// Whether the request reached it.
-    asked: bool,
-    refused: bool,
-    late_frames: u64,
-}
-
-/// What is expected of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
-    /// Frames that belong into the current phase.
-    Flowing,
-    /// Its history is read; its new frames wait until that of all nodes is.
-    Rewound,
-    /// It kept the others waiting for too long; what it still has of its history is dropped.
-    Late,
-    /// It cannot be asked at the moment.
-    Away,
-    /// Nothing more.
-    Ended,
 }
 
 /// Whether the stream is reading history in exact order or following.
@@ -98,22 +70,6 @@ pub(crate) struct Fanout {
 
 /// The stream is over: the client is gone or got its last message.
 struct Over;
-
-impl Input {
-    /// A node that sends its events over `events`.
-    pub(crate) fn new(name: String, events: mpsc::Receiver<Event>, connected: bool) -> Self {
-        let part = if connected { Part::Flowing } else { Part::Away };
-        Self {
-            name,
-            events,
-            taken: VecDeque::new(),
-            part,
-            asked: connected,
-            refused: false,
-            late_frames: 0,
-        }
-    }
-}
 
 impl Fanout {
     /// A stream of `inputs` to `out`.
@@ -177,8 +133,8 @@ impl Fanout {
                 while let Some(frame) = self.quota.flush() {
                     self.send(Ok(frame)).await?;
                 }
-                if self.phase == Phase::Answer || self.inputs.iter().all(Input::has_ended) {
-                    return Err(Over);
+                if self.phase == Phase::Answer {
+                    return self.conclude().await;
                 }
                 self.begin_to_follow();
                 continue;
@@ -265,6 +221,16 @@ impl Fanout {
             && self.inputs.iter().all(|input| input.part != Part::Flowing)
     }
 
+    /// The end of an answer: an error if there is no node whose flows are all in it.
+    async fn conclude(&self) -> Result<(), Over> {
+        let mut asked = self.inputs.iter().filter(|input| input.asked);
+        if asked.all(|input| input.failed) {
+            let reason = "no node answered in full; its error is in the node status".to_owned();
+            self.send(Err(Status::unavailable(reason))).await?;
+        }
+        Err(Over)
+    }
+
     fn begin_to_follow(&mut self) {
         let now = Instant::now();
         self.phase = Phase::Follow;
@@ -326,6 +292,7 @@ impl Fanout {
 
     async fn handle(&mut self, index: usize, event: Event, now: Instant) -> Result<(), Over> {
         let input = &mut self.inputs[index];
+        input.failed |= matches!(event, Event::Failed(_));
         match event {
             Event::Frame(_) if input.part == Part::Late => input.late_frames += 1,
             Event::Frame(frame) => self.merge.push(index, frame, now),
@@ -403,12 +370,6 @@ impl Fanout {
 
     async fn send(&self, message: Result<Frame, Status>) -> Result<(), Over> {
         self.out.send(message).await.map_err(|_| Over)
-    }
-}
-
-impl Input {
-    fn has_ended(&self) -> bool {
-        self.part == Part::Ended
     }
 }
 

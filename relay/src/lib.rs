@@ -7,7 +7,7 @@
 //! * [`peers`], [`connect`]: the collectors, and whether they can be asked;
 //! * [`route`]: which of them can match; [`feed`]: one node's part in one stream, with
 //!   [`position`] to go on after a break;
-//! * [`fanout`]: one client's stream; [`merge`]: the order; [`quota`]: the count;
+//! * [`fanout`], [`input`]: one client's stream; [`merge`]: the order; [`quota`]: the count;
 //!   [`node_status`]: the relay's own messages.
 //!
 //! Invariants: a flow is forwarded as the bytes it came in and never decoded here. Every queue is
@@ -18,6 +18,7 @@ mod connect;
 mod egress;
 mod fanout;
 mod feed;
+mod input;
 mod merge;
 mod node_status;
 mod observer;

@@ -17,8 +17,9 @@ use tokio_stream::Empty;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
-use crate::fanout::{Fanout, Input, Pace, Phase};
+use crate::fanout::{Fanout, Pace, Phase};
 use crate::feed::{self, Feed};
+use crate::input::Input;
 use crate::node_status::WallClock;
 use crate::peers::{Peer, Pool, Reach};
 use crate::quota::Quota;

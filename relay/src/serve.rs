@@ -84,7 +84,12 @@ pub(crate) async fn serve(
                 .context("cannot serve reflection v1alpha")?,
         )
         .serve_with_incoming_shutdown(
-            TcpIncoming::from(listener).with_nodelay(Some(true)),
+            // A client that vanished without a word must not hold its stream for ever.
+            TcpIncoming::from(listener)
+                .with_nodelay(Some(true))
+                .with_keepalive(Some(Duration::from_secs(60)))
+                .with_keepalive_interval(Some(Duration::from_secs(10)))
+                .with_keepalive_retries(Some(3)),
             async move { stopping.wait().await },
         );
     let mut server = std::pin::pin!(server);

@@ -1,0 +1,164 @@
+//! A relay over scripted collectors, and a client that asks it.
+
+use std::time::Duration;
+
+use tidegate_ops::settings::{Address, Peer};
+use tidegate_ops::stop;
+use tidegate_proto::observer::GetFlowsRequest;
+use tidegate_proto::observer::get_flows_response::ResponseTypes;
+use tidegate_proto::observer::observer_client::ObserverClient;
+use tidegate_proto::relay::NodeState;
+use tidegate_proto::{Frame, FrameKind};
+use tokio::time::timeout;
+use tonic::transport::Channel;
+use tonic::{Status, Streaming};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::fake::{Script, flow_at};
+use crate::{Relay, RelaySettings, bind};
+
+/// Longer than anything takes; a test that reaches it has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A millisecond in nanoseconds.
+pub(super) const MS: i64 = 1_000_000;
+
+/// A relay over some peers, and a client of it.
+pub(super) struct World {
+    pub(super) client: ObserverClient<Channel>,
+    pub(super) channel: Channel,
+    _stop: stop::Trigger,
+}
+
+impl World {
+    pub(super) async fn over(peers: &[(&str, &Address)]) -> Self {
+        Self::of_cluster("default", peers).await
+    }
+
+    pub(super) async fn of_cluster(cluster: &str, peers: &[(&str, &Address)]) -> Self {
+        let settings = RelaySettings {
+            node_name: "relay".to_owned(),
+            cluster_name: cluster.to_owned(),
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            peers: peers
+                .iter()
+                .map(|(name, address)| Peer {
+                    name: (*name).to_owned(),
+                    address: (*address).clone(),
+                })
+                .collect(),
+            view: Vec::new(),
+        };
+        let relay: Relay = bind(settings).await.expect("bound");
+        let uri = format!("http://{}", relay.address());
+        let (trigger, stop) = stop::Signal::manual();
+        tokio::spawn(relay.serve(stop));
+        let channel = Channel::from_shared(uri)
+            .expect("a URI")
+            .connect()
+            .await
+            .expect("serving");
+        Self {
+            client: ObserverClient::new(channel.clone()),
+            channel,
+            _stop: trigger,
+        }
+    }
+
+    pub(super) async fn open(
+        &mut self,
+        request: GetFlowsRequest,
+    ) -> Result<Streaming<Frame>, Status> {
+        self.client
+            .get_flows(request)
+            .await
+            .map(tonic::Response::into_inner)
+    }
+
+    /// Every message of an answer, or its error.
+    pub(super) async fn all(&mut self, request: GetFlowsRequest) -> Result<Vec<Frame>, Status> {
+        let mut stream = self.open(request).await?;
+        let mut frames = Vec::new();
+        while let Some(frame) = timeout(PATIENCE, stream.message())
+            .await
+            .expect("in time")?
+        {
+            frames.push(frame);
+        }
+        Ok(frames)
+    }
+
+    pub(super) async fn health(&self, service: &str) -> Result<i32, Status> {
+        let request = HealthCheckRequest {
+            service: service.to_owned(),
+        };
+        let mut client = HealthClient::new(self.channel.clone());
+        client
+            .check(request)
+            .await
+            .map(|response| response.into_inner().status)
+    }
+}
+
+/// A collector of `node` with a flow at each of these milliseconds.
+pub(super) fn history(node: &str, at_ms: &[i64]) -> Script {
+    let history = at_ms
+        .iter()
+        .zip(0..)
+        .map(|(at, id)| flow_at(node, at * MS, id))
+        .collect();
+    Script {
+        history,
+        ..Script::default()
+    }
+}
+
+pub(super) fn flows(frames: &[Frame]) -> Vec<&Frame> {
+    frames
+        .iter()
+        .filter(|frame| frame.kind() == FrameKind::Flow)
+        .collect()
+}
+
+/// The times of the flows, in milliseconds.
+pub(super) fn times(frames: &[Frame]) -> Vec<i64> {
+    flows(frames)
+        .iter()
+        .filter_map(|frame| frame.time_ns())
+        .map(|ns| ns / MS)
+        .collect()
+}
+
+pub(super) fn states(frames: &[Frame]) -> Vec<(NodeState, Vec<String>)> {
+    frames.iter().filter_map(state).collect()
+}
+
+fn state(frame: &Frame) -> Option<(NodeState, Vec<String>)> {
+    match frame.decode().ok()?.response_types? {
+        ResponseTypes::NodeStatus(status) => Some((status.state_change(), status.node_names)),
+        _ => None,
+    }
+}
+
+/// The times of the next flows, in milliseconds; node status before the first of them is skipped.
+pub(super) async fn next_times(stream: &mut Streaming<Frame>, count: usize) -> Vec<i64> {
+    let mut frames = Vec::new();
+    while times(&frames).len() < count {
+        let frame = timeout(PATIENCE, stream.message()).await.expect("in time");
+        let frame = frame.expect("no error").expect("the stream goes on");
+        assert!(
+            frames.is_empty() || frame.kind() == FrameKind::Flow,
+            "{frame:?}"
+        );
+        frames.extend((frame.kind() == FrameKind::Flow).then_some(frame));
+    }
+    times(&frames)
+}
+
+/// The next message, which must be node status.
+pub(super) async fn next_state(stream: &mut Streaming<Frame>) -> NodeState {
+    let frame = timeout(PATIENCE, stream.message()).await.expect("in time");
+    let frame = frame.expect("no error").expect("the stream goes on");
+    state(&frame).expect("a node status").0
+}
