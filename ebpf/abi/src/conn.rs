@@ -151,19 +151,9 @@ mod tests {
 
     #[test]
     fn a_reply_leads_back_to_the_key_of_its_flow() {
-        let reverse = Reverse {
-            endpoint: 10,
-            endpoint_port: 11,
-            ..Reverse::default()
-        };
-        let reply = Tuple {
-            source: 20,
-            destination: 30,
-            source_port: 21,
-            destination_port: 31,
-            protocol: TCP,
-            pad: [0; 3],
-        };
+        let reverse = Reverse { endpoint: 10, endpoint_port: 11, ..Reverse::default() };
+        let reply =
+            Tuple { source: 20, destination: 30, source_port: 21, destination_port: 31, protocol: TCP, pad: [0; 3] };
         let key = reverse.flow_key(&reply);
         assert_eq!((key.source, key.source_port), (10, 11));
         assert_eq!((key.destination, key.destination_port), (20, 21));

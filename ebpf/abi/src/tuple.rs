@@ -67,14 +67,8 @@ mod tests {
 
     #[test]
     fn reversing_twice_gives_the_tuple_back() {
-        let tuple = Tuple {
-            source: 1,
-            destination: 2,
-            source_port: 3,
-            destination_port: 4,
-            protocol: TCP,
-            pad: [0; 3],
-        };
+        let tuple =
+            Tuple { source: 1, destination: 2, source_port: 3, destination_port: 4, protocol: TCP, pad: [0; 3] };
         assert_ne!(tuple.reversed(), tuple);
         assert_eq!(tuple.reversed().reversed(), tuple);
     }

@@ -191,9 +191,7 @@ fn l4(l4: L4) -> Option<wire::Layer4> {
         L4::Udp { source, destination } => {
             Protocol::Udp(wire::Udp { source_port: u32::from(source), destination_port: u32::from(destination) })
         }
-        L4::IcmpV4 { kind, code } => {
-            Protocol::IcmPv4(wire::IcmPv4 { r#type: u32::from(kind), code: u32::from(code) })
-        }
+        L4::IcmpV4 { kind, code } => Protocol::IcmPv4(wire::IcmPv4 { r#type: u32::from(kind), code: u32::from(code) }),
         L4::Other(_) => return None,
     };
     Some(wire::Layer4 { protocol: Some(protocol) })

@@ -63,7 +63,10 @@ pub fn filter(wire: &FlowFilter) -> Result<Filter, FilterError> {
     add(w.dns_query.len(), regexes(&w.dns_query).map(Condition::DnsQuery))?;
     // The values are checked although no flow of ours can match them: a slip must not look like
     // "no such flows".
-    add(w.http_path.len() + w.http_url.len(), regexes(w.http_path.iter().chain(&w.http_url)).map(|_| Condition::Never))?;
+    add(
+        w.http_path.len() + w.http_url.len(),
+        regexes(w.http_path.iter().chain(&w.http_url)).map(|_| Condition::Never),
+    )?;
     let absent = w.http_status_code.len() + w.http_method.len() + w.http_header.len();
     add(absent + w.trace_id.len() + w.ip_trace_id.len(), Ok(Condition::Never))?;
     if w.experimental.as_ref().is_some_and(|experimental| !experimental.cel_expression.is_empty()) {

@@ -72,11 +72,7 @@ impl Frame {
     /// Event time in nanoseconds since 1970 UTC; years outside 1677 to 2262 saturate.
     pub fn time_ns(&self) -> Option<i64> {
         let time = self.time()?;
-        Some(
-            time.seconds
-                .saturating_mul(1_000_000_000)
-                .saturating_add(i64::from(time.nanos)),
-        )
+        Some(time.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(time.nanos)))
     }
 
     /// Node that emitted the event, as "cluster/node" or "node".
@@ -148,9 +144,7 @@ impl prost::Message for Frame {
     ) -> Result<(), DecodeError> {
         // Reached only through `merge_length_delimited`, that is, as a field of another message.
         #[expect(deprecated, reason = "prost has no other public constructor")]
-        Err(DecodeError::new(
-            "a frame cannot be a field of another message",
-        ))
+        Err(DecodeError::new("a frame cannot be a field of another message"))
     }
 
     fn encoded_len(&self) -> usize {
@@ -176,17 +170,10 @@ mod tests {
     use crate::observer::get_flows_response::ResponseTypes;
     use crate::relay::NodeStatusEvent;
 
-    const TIME_7: Timestamp = Timestamp {
-        seconds: 7,
-        nanos: 5,
-    };
+    const TIME_7: Timestamp = Timestamp { seconds: 7, nanos: 5 };
 
     fn response(content: ResponseTypes) -> GetFlowsResponse {
-        GetFlowsResponse {
-            node_name: "default/worker".to_owned(),
-            time: Some(TIME_7),
-            response_types: Some(content),
-        }
+        GetFlowsResponse { node_name: "default/worker".to_owned(), time: Some(TIME_7), response_types: Some(content) }
     }
 
     fn flow() -> GetFlowsResponse {
@@ -212,27 +199,16 @@ mod tests {
 
     #[test]
     fn a_time_before_1970_is_negative() {
-        let time = Timestamp {
-            seconds: -2,
-            nanos: 1,
-        };
-        let frame = Frame::from(GetFlowsResponse {
-            time: Some(time),
-            ..flow()
-        });
+        let time = Timestamp { seconds: -2, nanos: 1 };
+        let frame = Frame::from(GetFlowsResponse { time: Some(time), ..flow() });
         assert_eq!(frame.time(), Some(time));
         assert_eq!(frame.time_ns(), Some(-1_999_999_999));
     }
 
     #[test]
     fn node_status_and_losses_are_told_apart_and_have_no_uuid() {
-        let status = Frame::from(response(ResponseTypes::NodeStatus(
-            NodeStatusEvent::default(),
-        )));
-        assert_eq!(
-            (status.kind(), status.uuid()),
-            (FrameKind::NodeStatus, None)
-        );
+        let status = Frame::from(response(ResponseTypes::NodeStatus(NodeStatusEvent::default())));
+        assert_eq!((status.kind(), status.uuid()), (FrameKind::NodeStatus, None));
         let lost = Frame::from(response(ResponseTypes::LostEvents(LostEvent::default())));
         assert_eq!((lost.kind(), lost.uuid()), (FrameKind::LostEvents, None));
         assert_eq!(Frame::default().kind(), FrameKind::Empty);
@@ -256,10 +232,7 @@ mod tests {
         let whole = Frame::from(flow()).into_bytes();
         for length in 0..whole.len() {
             let time = Frame::new(whole.slice(..length)).time();
-            assert!(
-                time.is_none() || time == Some(TIME_7),
-                "cut at {length}: {time:?}"
-            );
+            assert!(time.is_none() || time == Some(TIME_7), "cut at {length}: {time:?}");
         }
     }
 
@@ -273,12 +246,6 @@ mod tests {
     }
 
     fn touch(frame: &Frame) {
-        let _ = (
-            frame.kind(),
-            frame.time_ns(),
-            frame.node_name(),
-            frame.uuid(),
-            frame.decode(),
-        );
+        let _ = (frame.kind(), frame.time_ns(), frame.node_name(), frame.uuid(), frame.decode());
     }
 }

@@ -5,9 +5,7 @@
 //! It is driven by [`crate::DESCRIPTORS`], so that no message has a second description.
 
 use prost::{Message, Name};
-use prost_reflect::{
-    DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage, SerializeOptions, Value,
-};
+use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage, SerializeOptions, Value};
 
 use crate::Frame;
 use crate::schema::POOL;
@@ -71,18 +69,15 @@ pub fn all_from_str<M: Message + Name + Default>(text: &str) -> Result<Vec<M>, J
 }
 
 fn descriptor(name: &str) -> Result<MessageDescriptor, JsonError> {
-    POOL.get_message_by_name(name)
-        .ok_or_else(|| JsonError::UnknownMessage(name.to_owned()))
+    POOL.get_message_by_name(name).ok_or_else(|| JsonError::UnknownMessage(name.to_owned()))
 }
 
 fn write(name: &str, encoded: &[u8]) -> Result<String, JsonError> {
     let mut message = decode(descriptor(name)?, encoded)?;
     drop_unknown_anys(&mut message);
     let mut line = Vec::with_capacity(1024);
-    let options = SerializeOptions::new()
-        .use_proto_field_name(true)
-        .stringify_64_bit_integers(true)
-        .skip_default_fields(true);
+    let options =
+        SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(true).skip_default_fields(true);
     message.serialize_with_options(&mut serde_json::Serializer::new(&mut line), &options)?;
     Ok(String::from_utf8(line).expect("serde_json writes UTF-8"))
 }
@@ -95,16 +90,12 @@ where
     let name = M::full_name();
     let options = DeserializeOptions::new().deny_unknown_fields(false);
     let message = DynamicMessage::deserialize_with_options(descriptor(&name)?, reader, &options)?;
-    M::decode(&*message.encode_to_vec()).map_err(|source| JsonError::Decode {
-        message: name,
-        source,
-    })
+    M::decode(&*message.encode_to_vec()).map_err(|source| JsonError::Decode { message: name, source })
 }
 
 fn decode(descriptor: MessageDescriptor, encoded: &[u8]) -> Result<DynamicMessage, JsonError> {
     let message = descriptor.full_name().to_owned();
-    DynamicMessage::decode(descriptor, encoded)
-        .map_err(|source| JsonError::Decode { message, source })
+    DynamicMessage::decode(descriptor, encoded).map_err(|source| JsonError::Decode { message, source })
 }
 
 /// A vendor may put any message into `extensions`. protojson cannot print what it has no
@@ -135,11 +126,7 @@ fn is_known(any: &DynamicMessage) -> bool {
         return false;
     };
     let bytes = any.get_field_by_name("value");
-    let bytes = bytes
-        .as_deref()
-        .and_then(Value::as_bytes)
-        .cloned()
-        .unwrap_or_default();
+    let bytes = bytes.as_deref().and_then(Value::as_bytes).cloned().unwrap_or_default();
     decode(descriptor, &bytes).is_ok()
 }
 
@@ -149,9 +136,7 @@ mod tests {
 
     use super::*;
     use crate::flow::{self, Flow, FlowFilter};
-    use crate::observer::{
-        GetFlowsResponse, ServerStatusResponse, get_flows_response::ResponseTypes,
-    };
+    use crate::observer::{GetFlowsResponse, ServerStatusResponse, get_flows_response::ResponseTypes};
 
     fn response(flow: Flow) -> GetFlowsResponse {
         GetFlowsResponse {
@@ -163,10 +148,7 @@ mod tests {
 
     fn dns_flow() -> Flow {
         Flow {
-            time: Some(Timestamp {
-                seconds: 1_795_417_200,
-                nanos: 120_000_000,
-            }),
+            time: Some(Timestamp { seconds: 1_795_417_200, nanos: 120_000_000 }),
             uuid: "u".to_owned(),
             verdict: flow::Verdict::Forwarded.into(),
             ip: Some(flow::Ip {
@@ -175,16 +157,9 @@ mod tests {
                 ..flow::Ip::default()
             }),
             l4: Some(flow::Layer4 {
-                protocol: Some(flow::layer4::Protocol::Udp(flow::Udp {
-                    source_port: 40001,
-                    destination_port: 53,
-                })),
+                protocol: Some(flow::layer4::Protocol::Udp(flow::Udp { source_port: 40001, destination_port: 53 })),
             }),
-            source: Some(flow::Endpoint {
-                id: 1201,
-                identity: 41395,
-                ..Default::default()
-            }),
+            source: Some(flow::Endpoint { id: 1201, identity: 41395, ..Default::default() }),
             socket_cookie: u64::MAX,
             is_reply: Some(false),
             summary: "DNS Query ifconfig.me. A".to_owned(),
@@ -210,61 +185,33 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back() {
         let line = to_string(&response(dns_flow())).unwrap();
-        assert_eq!(
-            from_str::<GetFlowsResponse>(&line).unwrap(),
-            response(dns_flow())
-        );
+        assert_eq!(from_str::<GetFlowsResponse>(&line).unwrap(), response(dns_flow()));
     }
 
     #[test]
     fn camel_case_and_unknown_fields_are_read() {
-        let line =
-            r#"{"nodeName":"n","flow":{"isReply":true,"never_heard_of":[1],"verdict":"DROPPED"}}"#;
+        let line = r#"{"nodeName":"n","flow":{"isReply":true,"never_heard_of":[1],"verdict":"DROPPED"}}"#;
         let message: GetFlowsResponse = from_str(line).unwrap();
-        let Some(ResponseTypes::Flow(flow)) = message.response_types else {
-            panic!("a flow")
-        };
-        assert_eq!(
-            (message.node_name.as_str(), flow.is_reply),
-            ("n", Some(true))
-        );
+        let Some(ResponseTypes::Flow(flow)) = message.response_types else { panic!("a flow") };
+        assert_eq!((message.node_name.as_str(), flow.is_reply), ("n", Some(true)));
         assert_eq!(flow.verdict(), flow::Verdict::Dropped);
     }
 
     #[test]
     fn an_extension_without_description_does_not_hide_the_flow() {
-        let unknown = Any {
-            type_url: "type.googleapis.com/acme.Extra".to_owned(),
-            value: vec![8, 1],
-        };
-        let with = Flow {
-            extensions: Some(unknown),
-            ..dns_flow()
-        };
-        assert_eq!(
-            to_string(&response(with)).unwrap(),
-            to_string(&response(dns_flow())).unwrap()
-        );
+        let unknown = Any { type_url: "type.googleapis.com/acme.Extra".to_owned(), value: vec![8, 1] };
+        let with = Flow { extensions: Some(unknown), ..dns_flow() };
+        assert_eq!(to_string(&response(with)).unwrap(), to_string(&response(dns_flow())).unwrap());
 
-        let info = crate::v1::FlowInfo {
-            egress_port: 40000,
-            ..Default::default()
-        };
-        let known = Flow {
-            extensions: Some(Any::from_msg(&info).unwrap()),
-            ..dns_flow()
-        };
+        let info = crate::v1::FlowInfo { egress_port: 40000, ..Default::default() };
+        let known = Flow { extensions: Some(Any::from_msg(&info).unwrap()), ..dns_flow() };
         let line = to_string(&response(known)).unwrap();
-        assert!(
-            line.contains(r#""@type":"#) && line.contains(r#""egress_port":40000"#),
-            "{line}"
-        );
+        assert!(line.contains(r#""@type":"#) && line.contains(r#""egress_port":40000"#), "{line}");
     }
 
     #[test]
     fn filters_may_follow_one_another_in_one_text() {
-        let text =
-            r#"{"destination_fqdn":["*.example.org"],"verdict":["DROPPED"]} {"reply":[true]}"#;
+        let text = r#"{"destination_fqdn":["*.example.org"],"verdict":["DROPPED"]} {"reply":[true]}"#;
         let filters: Vec<FlowFilter> = all_from_str(text).unwrap();
         assert_eq!(filters[0].destination_fqdn, ["*.example.org"]);
         assert_eq!(filters[1].reply, [true]);
@@ -272,9 +219,7 @@ mod tests {
 
     #[test]
     fn text_that_is_not_json_is_refused_with_its_place() {
-        let error = from_str::<GetFlowsResponse>("{\"flow\":")
-            .unwrap_err()
-            .to_string();
+        let error = from_str::<GetFlowsResponse>("{\"flow\":").unwrap_err().to_string();
         assert!(error.contains("line 1"), "{error}");
         assert!(from_str::<GetFlowsResponse>("{} x").is_err());
         assert!(from_str::<GetFlowsResponse>(r#"{"flow":7}"#).is_err());
@@ -282,14 +227,8 @@ mod tests {
 
     #[test]
     fn wrappers_are_bare_and_a_zero_in_them_shows() {
-        let status = ServerStatusResponse {
-            num_flows: 17,
-            num_connected_nodes: Some(0),
-            ..ServerStatusResponse::default()
-        };
-        assert_eq!(
-            to_string(&status).unwrap(),
-            r#"{"num_flows":"17","num_connected_nodes":0}"#
-        );
+        let status =
+            ServerStatusResponse { num_flows: 17, num_connected_nodes: Some(0), ..ServerStatusResponse::default() };
+        assert_eq!(to_string(&status).unwrap(), r#"{"num_flows":"17","num_connected_nodes":0}"#);
     }
 }

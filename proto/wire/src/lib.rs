@@ -19,61 +19,31 @@ pub use frame::{Frame, FrameKind};
 
 /// Hubble's `flow` package: the flow, its filters, losses and agent events.
 pub mod flow {
-    #![allow(
-        missing_debug_implementations,
-        unreachable_pub,
-        unused_qualifications,
-        clippy::all,
-        reason = "generated"
-    )]
+    #![allow(missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
     include!("gen/flow.rs");
 }
 
 /// Hubble's `observer` package. `GetFlows` answers with [`Frame`] in client and server.
 pub mod observer {
-    #![allow(
-        missing_debug_implementations,
-        unreachable_pub,
-        unused_qualifications,
-        clippy::all,
-        reason = "generated"
-    )]
+    #![allow(missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
     include!("gen/observer.rs");
 }
 
 /// Hubble's `peer` package: which nodes exist.
 pub mod peer {
-    #![allow(
-        missing_debug_implementations,
-        unreachable_pub,
-        unused_qualifications,
-        clippy::all,
-        reason = "generated"
-    )]
+    #![allow(missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
     include!("gen/peer.rs");
 }
 
 /// Hubble's `relay` package: state of nodes behind a relay.
 pub mod relay {
-    #![allow(
-        missing_debug_implementations,
-        unreachable_pub,
-        unused_qualifications,
-        clippy::all,
-        reason = "generated"
-    )]
+    #![allow(missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
     include!("gen/relay.rs");
 }
 
 /// Our own package, `tidegate.v1`.
 pub mod v1 {
-    #![allow(
-        missing_debug_implementations,
-        unreachable_pub,
-        unused_qualifications,
-        clippy::all,
-        reason = "generated"
-    )]
+    #![allow(missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
     include!("gen/tidegate.v1.rs");
 }
 

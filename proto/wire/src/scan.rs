@@ -147,10 +147,7 @@ mod tests {
         let message = [0x08, 0x96, 0x01, 0x12, 0x02, b'h', b'i', 0x1d, 1, 0, 0, 0];
         let fields: Vec<_> = Fields::new(&message).map(Result::unwrap).collect();
         assert_eq!(fields[0].value, Value::Varint(150));
-        assert_eq!(
-            (fields[1].number, fields[1].value.bytes()),
-            (2, Some(&b"hi"[..]))
-        );
+        assert_eq!((fields[1].number, fields[1].value.bytes()), (2, Some(&b"hi"[..])));
         assert_eq!(fields[1].raw, &message[3..7]);
         assert_eq!((fields[2].number, fields[2].value), (3, Value::Fixed32(1)));
     }
@@ -159,36 +156,20 @@ mod tests {
     fn a_message_cut_inside_a_field_is_malformed() {
         let message = [0x12, 0x05, b'h', b'e', b'l', b'l', b'o'];
         for length in 1..message.len() {
-            assert_eq!(
-                bytes_of(&message[..length], 2),
-                Err(Malformed),
-                "cut at {length}"
-            );
+            assert_eq!(bytes_of(&message[..length], 2), Err(Malformed), "cut at {length}");
         }
         assert_eq!(bytes_of(&message, 2), Ok(Some(&b"hello"[..])));
     }
 
     #[test]
     fn an_endless_varint_a_group_and_field_zero_are_malformed() {
-        for message in [
-            &[0x80; 12][..],
-            &[0x0b, 0x0c],
-            &[0x00, 0x01],
-            &[0x12, 0xff, 0xff, 0x7f],
-        ] {
-            assert_eq!(
-                Fields::new(message).next(),
-                Some(Err(Malformed)),
-                "{message:x?}"
-            );
+        for message in [&[0x80; 12][..], &[0x0b, 0x0c], &[0x00, 0x01], &[0x12, 0xff, 0xff, 0x7f]] {
+            assert_eq!(Fields::new(message).next(), Some(Err(Malformed)), "{message:x?}");
         }
     }
 
     #[test]
     fn the_last_value_of_a_field_counts() {
-        assert_eq!(
-            bytes_of(&[0x0a, 1, b'a', 0x0a, 1, b'b'], 1),
-            Ok(Some(&b"b"[..]))
-        );
+        assert_eq!(bytes_of(&[0x0a, 1, b'a', 0x0a, 1, b'b'], 1), Ok(Some(&b"b"[..])));
     }
 }

@@ -41,10 +41,7 @@ pub fn committed_dir() -> PathBuf {
 /// When a proto file does not compile or `out` cannot be written.
 pub fn generate(out: &Path) -> anyhow::Result<()> {
     let mut compiler = protox::Compiler::new(includes()).context("open the proto folders")?;
-    compiler
-        .include_imports(true)
-        .open_files(FILES)
-        .context("compile the proto files")?;
+    compiler.include_imports(true).open_files(FILES).context("compile the proto files")?;
     let descriptors = compiler.file_descriptor_set();
 
     // Source positions are of use to the code generator (comments), not to reflection.
@@ -53,15 +50,12 @@ pub fn generate(out: &Path) -> anyhow::Result<()> {
         file.source_code_info = None;
     }
     let path = out.join(DESCRIPTORS);
-    std::fs::write(&path, bare.encode_to_vec())
-        .with_context(|| format!("write {}", path.display()))?;
+    std::fs::write(&path, bare.encode_to_vec()).with_context(|| format!("write {}", path.display()))?;
 
     prost_build::Config::new()
         .out_dir(out)
         .enable_type_names()
-        .service_generator(Box::new(FramedFlows(
-            tonic_prost_build::configure().service_generator(),
-        )))
+        .service_generator(Box::new(FramedFlows(tonic_prost_build::configure().service_generator())))
         .compile_fds(descriptors)
         .with_context(|| format!("write Rust code into {}", out.display()))
 }
