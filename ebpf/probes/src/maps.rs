@@ -72,13 +72,6 @@ pub fn count(index: u32) {
 pub fn config() -> Config {
     match CONFIG.get(0) {
         Some(config) => *config,
-        None => Config {
-            active_interval: 0,
-            overlay_ifindex: 0,
-            vni: 0,
-            flags: 0,
-            port_min: 0,
-            port_max: 0,
-        },
+        None => Config { active_interval: 0, overlay_ifindex: 0, vni: 0, flags: 0, port_min: 0, port_max: 0 },
     }
 }

@@ -197,8 +197,7 @@ pub fn rewrite(ctx: &TcContext, packet: &Packet, side: Side, address: u32, port:
     }
     if old_port != port {
         // SAFETY: as above.
-        let replaced =
-            unsafe { bpf_l4_csum_replace(skb(ctx), check_at, old_port as u64, port as u64, keep_zero | 2) };
+        let replaced = unsafe { bpf_l4_csum_replace(skb(ctx), check_at, old_port as u64, port as u64, keep_zero | 2) };
         return replaced == 0 && store(ctx, packet.l4 + port_at, &port.to_ne_bytes());
     }
     true

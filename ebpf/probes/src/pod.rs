@@ -155,9 +155,7 @@ fn open(ctx: &TcContext, packet: &Packet) -> Outcome {
     let ruleset = match ENDPOINTS.get_ptr(packet.tuple.source) {
         // SAFETY: a map value; it is copied at once.
         Some(endpoint) => match unsafe { *endpoint } {
-            endpoint if endpoint.node != 0 && enabled => {
-                return Outcome::Drop(reason::INVALID_SOURCE_IP, cause::NONE)
-            }
+            endpoint if endpoint.node != 0 && enabled => return Outcome::Drop(reason::INVALID_SOURCE_IP, cause::NONE),
             endpoint => endpoint.ruleset,
         },
         None => {
@@ -269,9 +267,8 @@ fn carry(ctx: &TcContext, packet: &Packet, gateway: u32) -> Outcome {
 #[inline(always)]
 fn learn(ctx: &TcContext, packet: &Packet) -> Option<[u8; 12]> {
     let sent: [u8; 12] = read(ctx, 0)?;
-    let header = [
-        sent[6], sent[7], sent[8], sent[9], sent[10], sent[11], sent[0], sent[1], sent[2], sent[3], sent[4], sent[5],
-    ];
+    let header =
+        [sent[6], sent[7], sent[8], sent[9], sent[10], sent[11], sent[0], sent[1], sent[2], sent[3], sent[4], sent[5]];
     let device = ifindex(ctx);
     if let Some(known) = LOCATIONS.get_ptr(packet.tuple.source) {
         // SAFETY: a map value; it is copied at once.

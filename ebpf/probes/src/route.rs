@@ -90,8 +90,7 @@ pub fn send(ifindex: u32, next_hop: &NextHop) -> Outcome {
     neighbour.nh_family = next_hop.family as u32;
     neighbour.__bindgen_anon_1.ipv6_nh = next_hop.address;
     // SAFETY: the block is as large as stated and lives on the stack.
-    let code =
-        unsafe { bpf_redirect_neigh(ifindex, &mut neighbour, mem::size_of::<bpf_redir_neigh>() as i32, 0) };
+    let code = unsafe { bpf_redirect_neigh(ifindex, &mut neighbour, mem::size_of::<bpf_redir_neigh>() as i32, 0) };
     Outcome::Redirect(code as i32)
 }
 
@@ -122,12 +121,7 @@ pub fn tunnel(ctx: &TcContext, node: u32) -> Outcome {
     key.tunnel_ttl = 64;
     // SAFETY: the key is as large as stated and lives on the stack.
     let set = unsafe {
-        bpf_skb_set_tunnel_key(
-            skb(ctx),
-            &mut key,
-            mem::size_of::<bpf_tunnel_key>() as u32,
-            BPF_F_ZERO_CSUM_TX as u64,
-        )
+        bpf_skb_set_tunnel_key(skb(ctx), &mut key, mem::size_of::<bpf_tunnel_key>() as u32, BPF_F_ZERO_CSUM_TX as u64)
     };
     if set != 0 {
         return Outcome::Drop(reason::NO_EGRESS_GATEWAY, cause::NO_OVERLAY);
@@ -142,8 +136,7 @@ pub fn tunnel_source(ctx: &TcContext) -> Option<u32> {
     // SAFETY: an all-zero key is a valid one.
     let mut key: bpf_tunnel_key = unsafe { mem::zeroed() };
     // SAFETY: the key is as large as stated and lives on the stack.
-    let got =
-        unsafe { bpf_skb_get_tunnel_key(skb(ctx), &mut key, mem::size_of::<bpf_tunnel_key>() as u32, 0) };
+    let got = unsafe { bpf_skb_get_tunnel_key(skb(ctx), &mut key, mem::size_of::<bpf_tunnel_key>() as u32, 0) };
     if got != 0 || key.tunnel_id != config().vni {
         return None;
     }
