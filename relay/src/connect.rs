@@ -26,9 +26,7 @@ pub(crate) fn channel(name: &str, address: &Address) -> anyhow::Result<Channel> 
         Address::Unix(path) => format!("unix://{}", path.display()),
     };
     let endpoint = Endpoint::from_shared(uri)
-        .and_then(|endpoint| {
-            endpoint.user_agent(concat!("tidegate-relay/", env!("CARGO_PKG_VERSION")))
-        })
+        .and_then(|endpoint| endpoint.user_agent(concat!("tidegate-relay/", env!("CARGO_PKG_VERSION"))))
         .with_context(|| format!("peer {name} has an unusable address {address}"))?;
     Ok(endpoint
         .connect_timeout(Duration::from_secs(2))

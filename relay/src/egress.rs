@@ -7,8 +7,8 @@ use futures_util::future::join_all;
 use tidegate_proto::v1::config_server::Config;
 use tidegate_proto::v1::egress_server::Egress;
 use tidegate_proto::v1::{
-    ListEntriesRequest, ListEntriesResponse, ListPoliciesRequest, ListPoliciesResponse,
-    NodeFailure, Setting, ViewConfigRequest, ViewConfigResponse,
+    ListEntriesRequest, ListEntriesResponse, ListPoliciesRequest, ListPoliciesResponse, NodeFailure, Setting,
+    ViewConfigRequest, ViewConfigResponse,
 };
 use tokio::time::timeout;
 use tonic::{Code, Request, Response, Status};
@@ -32,17 +32,10 @@ pub(crate) struct RelayConfig {
 
 #[tonic::async_trait]
 impl Egress for ClusterEgress {
-    async fn list_entries(
-        &self,
-        _: Request<ListEntriesRequest>,
-    ) -> Result<Response<ListEntriesResponse>, Status> {
+    async fn list_entries(&self, _: Request<ListEntriesRequest>) -> Result<Response<ListEntriesResponse>, Status> {
         let mut all = ListEntriesResponse::default();
-        let ask = async |peer: Arc<Peer>| {
-            peer.egress()
-                .list_entries(ListEntriesRequest {})
-                .await
-                .map(Response::into_inner)
-        };
+        let ask =
+            async |peer: Arc<Peer>| peer.egress().list_entries(ListEntriesRequest {}).await.map(Response::into_inner);
         for answer in ask_all(&self.pool, ask).await {
             match answer {
                 Ok(answer) => {
@@ -55,17 +48,10 @@ impl Egress for ClusterEgress {
         Ok(Response::new(all))
     }
 
-    async fn list_policies(
-        &self,
-        _: Request<ListPoliciesRequest>,
-    ) -> Result<Response<ListPoliciesResponse>, Status> {
+    async fn list_policies(&self, _: Request<ListPoliciesRequest>) -> Result<Response<ListPoliciesResponse>, Status> {
         let mut all = ListPoliciesResponse::default();
-        let ask = async |peer: Arc<Peer>| {
-            peer.egress()
-                .list_policies(ListPoliciesRequest {})
-                .await
-                .map(Response::into_inner)
-        };
+        let ask =
+            async |peer: Arc<Peer>| peer.egress().list_policies(ListPoliciesRequest {}).await.map(Response::into_inner);
         for answer in ask_all(&self.pool, ask).await {
             match answer {
                 Ok(answer) => {
@@ -81,13 +67,8 @@ impl Egress for ClusterEgress {
 
 #[tonic::async_trait]
 impl Config for RelayConfig {
-    async fn view(
-        &self,
-        _: Request<ViewConfigRequest>,
-    ) -> Result<Response<ViewConfigResponse>, Status> {
-        Ok(Response::new(ViewConfigResponse {
-            settings: self.settings.clone(),
-        }))
+    async fn view(&self, _: Request<ViewConfigRequest>) -> Result<Response<ViewConfigResponse>, Status> {
+        Ok(Response::new(ViewConfigResponse { settings: self.settings.clone() }))
     }
 }
 
@@ -112,10 +93,7 @@ where
                     Err(_) => Err(format!("no answer within {} s", CALL_TIMEOUT.as_secs())),
                 },
             };
-            answer.map_err(|message| NodeFailure {
-                node: peer.name.clone(),
-                message,
-            })
+            answer.map_err(|message| NodeFailure { node: peer.name.clone(), message })
         }
     });
     join_all(calls).await

@@ -38,11 +38,7 @@ pub(crate) fn flow_at(node: &str, time_ns: i64, id: u64) -> Frame {
 
 /// Lost events of `node` at `time_ns`.
 pub(crate) fn lost_at(node: &str, time_ns: i64) -> Frame {
-    response(
-        node,
-        time_ns,
-        ResponseTypes::LostEvents(LostEvent::default()),
-    )
+    response(node, time_ns, ResponseTypes::LostEvents(LostEvent::default()))
 }
 
 fn response(node: &str, time_ns: i64, content: ResponseTypes) -> Frame {
@@ -90,18 +86,14 @@ pub(crate) struct FakePeer {
 impl FakePeer {
     /// Serves on a free loopback port.
     pub(crate) async fn start(script: Script) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has free ports");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has free ports");
         let address = Address::Tcp(listener.local_addr().expect("bound").to_string());
         let (peer, observer, stop) = Self::new(address, script);
         let incoming = TcpIncoming::from(listener);
         let server = Server::builder()
             .add_service(ObserverServer::new(observer.clone()))
             .add_service(EgressServer::new(observer));
-        tokio::spawn(
-            server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }),
-        );
+        tokio::spawn(server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }));
         peer
     }
 
@@ -113,9 +105,7 @@ impl FakePeer {
         let server = Server::builder()
             .add_service(ObserverServer::new(observer.clone()))
             .add_service(EgressServer::new(observer));
-        tokio::spawn(
-            server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }),
-        );
+        tokio::spawn(server.serve_with_incoming_shutdown(incoming, async move { stop.wait().await }));
         peer
     }
 
@@ -131,33 +121,18 @@ impl FakePeer {
             open_streams: open_streams.clone(),
         };
         let (running, stop) = Signal::manual();
-        let peer = Self {
-            address,
-            requests,
-            sent,
-            script,
-            open_streams,
-            _running: running,
-        };
+        let peer = Self { address, requests, sent, script, open_streams, _running: running };
         (peer, observer, stop)
     }
 
     /// Returns when a GetFlows call has come in.
     pub(crate) async fn asked(&self) {
-        self.open_streams
-            .subscribe()
-            .wait_for(|open| *open > 0)
-            .await
-            .expect("still serving");
+        self.open_streams.subscribe().wait_for(|open| *open > 0).await.expect("still serving");
     }
 
     /// Returns when no GetFlows call is open any more.
     pub(crate) async fn abandoned(&self) {
-        self.open_streams
-            .subscribe()
-            .wait_for(|open| *open == 0)
-            .await
-            .expect("still serving");
+        self.open_streams.subscribe().wait_for(|open| *open == 0).await.expect("still serving");
     }
 
     /// Changes the script.
@@ -204,15 +179,9 @@ impl Observer for FakeObserver {
     type GetAgentEventsStream = tokio_stream::Empty<Result<GetAgentEventsResponse, Status>>;
     type GetDebugEventsStream = tokio_stream::Empty<Result<GetDebugEventsResponse, Status>>;
 
-    async fn get_flows(
-        &self,
-        request: Request<GetFlowsRequest>,
-    ) -> Result<Response<Self::GetFlowsStream>, Status> {
+    async fn get_flows(&self, request: Request<GetFlowsRequest>) -> Result<Response<Self::GetFlowsStream>, Status> {
         let request = request.into_inner();
-        self.requests
-            .lock()
-            .expect("not poisoned")
-            .push(request.clone());
+        self.requests.lock().expect("not poisoned").push(request.clone());
         let mut script = self.script.clone();
         let now = script.borrow().clone();
         if let Some(refusal) = now.refusal {
@@ -267,10 +236,7 @@ impl Observer for FakeObserver {
         Err(Status::unimplemented("not part of the test"))
     }
 
-    async fn get_nodes(
-        &self,
-        _: Request<GetNodesRequest>,
-    ) -> Result<Response<GetNodesResponse>, Status> {
+    async fn get_nodes(&self, _: Request<GetNodesRequest>) -> Result<Response<GetNodesResponse>, Status> {
         Err(Status::unimplemented("not part of the test"))
     }
 
@@ -282,33 +248,21 @@ impl Observer for FakeObserver {
         Ok(Response::new(GetNamespacesResponse { namespaces }))
     }
 
-    async fn server_status(
-        &self,
-        _: Request<ServerStatusRequest>,
-    ) -> Result<Response<ServerStatusResponse>, Status> {
+    async fn server_status(&self, _: Request<ServerStatusRequest>) -> Result<Response<ServerStatusResponse>, Status> {
         Ok(Response::new(self.script.borrow().status.clone()))
     }
 }
 
 #[tonic::async_trait]
 impl Egress for FakeObserver {
-    async fn list_entries(
-        &self,
-        _: Request<ListEntriesRequest>,
-    ) -> Result<Response<ListEntriesResponse>, Status> {
+    async fn list_entries(&self, _: Request<ListEntriesRequest>) -> Result<Response<ListEntriesResponse>, Status> {
         match self.script.borrow().entries.clone() {
-            Some(entries) => Ok(Response::new(ListEntriesResponse {
-                entries,
-                ..Default::default()
-            })),
+            Some(entries) => Ok(Response::new(ListEntriesResponse { entries, ..Default::default() })),
             None => Err(Status::unimplemented("unknown service tidegate.v1.Egress")),
         }
     }
 
-    async fn list_policies(
-        &self,
-        _: Request<ListPoliciesRequest>,
-    ) -> Result<Response<ListPoliciesResponse>, Status> {
+    async fn list_policies(&self, _: Request<ListPoliciesRequest>) -> Result<Response<ListPoliciesResponse>, Status> {
         Err(Status::unimplemented("not part of the test"))
     }
 }

@@ -35,10 +35,7 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// The times of a running relay.
-    pub(crate) const DEFAULT: Pace = Pace {
-        window: Duration::from_millis(500),
-        stall: Duration::from_secs(5),
-    };
+    pub(crate) const DEFAULT: Pace = Pace { window: Duration::from_millis(500), stall: Duration::from_secs(5) };
 }
 
 /// Whether the stream is reading history in exact order or following.
@@ -83,9 +80,7 @@ impl Fanout {
     ) -> Self {
         let now = Instant::now();
         let mode = match phase {
-            Phase::Follow => Mode::Window {
-                window: pace.window,
-            },
+            Phase::Follow => Mode::Window { window: pace.window },
             Phase::Answer | Phase::Rewind => Mode::Exact { stall: pace.stall },
         };
         let mut merge = Merge::new(mode, inputs.len(), now);
@@ -95,17 +90,7 @@ impl Fanout {
             }
         }
         let clock = WallClock::start();
-        Self {
-            inputs,
-            merge,
-            quota,
-            phase,
-            pace,
-            clock,
-            relay,
-            out,
-            batch: Vec::new(),
-        }
+        Self { inputs, merge, quota, phase, pace, clock, relay, out, batch: Vec::new() }
     }
 
     /// Runs until the answer is complete, the client is gone or the relay stops.
@@ -139,10 +124,7 @@ impl Fanout {
                 self.begin_to_follow();
                 continue;
             }
-            if self.phase == Phase::Follow
-                && self.merge.is_empty()
-                && self.inputs.iter().all(Input::has_ended)
-            {
+            if self.phase == Phase::Follow && self.merge.is_empty() && self.inputs.iter().all(Input::has_ended) {
                 return Err(Over);
             }
             let arrived = std::future::poll_fn(|context| self.poll_inputs(context));
@@ -163,25 +145,16 @@ impl Fanout {
 
     /// The first messages: who is asked and who cannot be.
     async fn announce(&self) -> Result<(), Over> {
-        for (part, state) in [
-            (Part::Flowing, NodeState::NodeConnected),
-            (Part::Away, NodeState::NodeUnavailable),
-        ] {
-            let names: Vec<String> = (self.inputs.iter())
-                .filter(|input| input.part == part)
-                .map(|input| input.name.clone())
-                .collect();
+        for (part, state) in [(Part::Flowing, NodeState::NodeConnected), (Part::Away, NodeState::NodeUnavailable)] {
+            let names: Vec<String> =
+                (self.inputs.iter()).filter(|input| input.part == part).map(|input| input.name.clone()).collect();
             if !names.is_empty() {
                 self.send_status(state, names, String::new()).await?;
             }
         }
         if self.phase == Phase::Answer && self.inputs.iter().all(|input| !input.asked) {
             // An empty answer would read as "there were no flows".
-            let names: Vec<&str> = self
-                .inputs
-                .iter()
-                .map(|input| input.name.as_str())
-                .collect();
+            let names: Vec<&str> = self.inputs.iter().map(|input| input.name.as_str()).collect();
             let reason = format!("no node could be asked: {} unavailable", names.join(", "));
             self.send(Err(Status::unavailable(reason))).await?;
             return Err(Over);
@@ -206,8 +179,7 @@ impl Fanout {
                 Next::Stalled(index) => {
                     self.inputs[index].part = Part::Late;
                     let seconds = self.pace.stall.as_secs();
-                    let reason =
-                        format!("nothing received for {seconds} s; its flows are left out");
+                    let reason = format!("nothing received for {seconds} s; its flows are left out");
                     self.send_error(index, reason).await?;
                 }
             }
@@ -235,9 +207,7 @@ impl Fanout {
         let now = Instant::now();
         self.phase = Phase::Follow;
         self.quota = Quota::All;
-        self.merge.set_mode(Mode::Window {
-            window: self.pace.window,
-        });
+        self.merge.set_mode(Mode::Window { window: self.pace.window });
         for (index, input) in self.inputs.iter_mut().enumerate() {
             if input.part == Part::Rewound {
                 input.part = Part::Flowing;
@@ -301,8 +271,7 @@ impl Fanout {
                 input.asked = true;
                 let name = vec![input.name.clone()];
                 self.become_ready(index, now);
-                self.send_status(NodeState::NodeConnected, name, String::new())
-                    .await?;
+                self.send_status(NodeState::NodeConnected, name, String::new()).await?;
             }
             Event::Failed(reason) => {
                 input.part = Part::Away;
@@ -339,8 +308,7 @@ impl Fanout {
     async fn refuse(&mut self, index: usize, status: &Status) -> Result<(), Over> {
         let mut asked = self.inputs.iter().filter(|input| input.asked);
         if status.code() == Code::InvalidArgument || asked.all(|input| input.refused) {
-            self.send(Err(Status::invalid_argument(status.message())))
-                .await?;
+            self.send(Err(Status::invalid_argument(status.message()))).await?;
             return Err(Over);
         }
         self.send_error(index, status.message().to_owned()).await
@@ -351,21 +319,9 @@ impl Fanout {
         self.send_status(NodeState::NodeError, name, reason).await
     }
 
-    async fn send_status(
-        &self,
-        state: NodeState,
-        names: Vec<String>,
-        message: String,
-    ) -> Result<(), Over> {
+    async fn send_status(&self, state: NodeState, names: Vec<String>, message: String) -> Result<(), Over> {
         let wall_ns = self.clock.at(Instant::now());
-        self.send(Ok(node_status::frame(
-            &self.relay,
-            wall_ns,
-            state,
-            names,
-            message,
-        )))
-        .await
+        self.send(Ok(node_status::frame(&self.relay, wall_ns, state, names, message))).await
     }
 
     async fn send(&self, message: Result<Frame, Status>) -> Result<(), Over> {

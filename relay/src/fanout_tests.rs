@@ -17,10 +17,7 @@ async fn a_quiet_node_delays_a_followed_flow_by_the_window() {
     let mut stream = open(2, Quota::All, Phase::Follow);
     let flow = flow_at("a", WallClock::start().at(Instant::now()), 1);
     let sent = Instant::now();
-    stream.nodes[0]
-        .send(Event::Frame(flow.clone()))
-        .await
-        .expect("open");
+    stream.nodes[0].send(Event::Frame(flow.clone())).await.expect("open");
     assert_eq!(stream.next_frame().await, flow);
     let delay = sent.elapsed();
     assert!(delay <= Duration::from_millis(510), "{delay:?}");
@@ -58,10 +55,7 @@ async fn a_follow_stream_shows_the_newest_of_all_nodes_and_then_what_is_new() {
     stream.send(1, Event::Frame(flow_at("b", 30, 9))).await;
     let times = [stream.next_time().await, stream.next_time().await];
     assert_eq!(times, [20, 21]);
-    assert_eq!(
-        [stream.next_time().await, stream.next_time().await],
-        [30, 40]
-    );
+    assert_eq!([stream.next_time().await, stream.next_time().await], [30, 40]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,26 +67,14 @@ async fn unknown_from_one_node_is_its_own_error_and_from_all_the_clients() {
     assert_eq!((state, names), (NodeState::NodeError, vec!["a".to_owned()]));
     assert_eq!(message, "unknown protocol");
     stream.send(1, refusal()).await;
-    let error = stream
-        .client
-        .recv()
-        .await
-        .expect("an end")
-        .expect_err("an error");
-    assert_eq!(
-        (error.code(), error.message()),
-        (Code::InvalidArgument, "unknown protocol")
-    );
+    let error = stream.client.recv().await.expect("an end").expect_err("an error");
+    assert_eq!((error.code(), error.message()), (Code::InvalidArgument, "unknown protocol"));
     assert!(stream.client.recv().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_stream_ends_when_the_relay_stops() {
-    let Stream {
-        nodes: _nodes,
-        mut client,
-        _stop: stop,
-    } = open(1, Quota::All, Phase::Follow);
+    let Stream { nodes: _nodes, mut client, _stop: stop } = open(1, Quota::All, Phase::Follow);
     client.recv().await.expect("node status").expect("no error");
     stop.stop();
     let error = client.recv().await.expect("an end").expect_err("an error");
@@ -111,28 +93,17 @@ fn open(nodes: usize, quota: Quota, phase: Phase) -> Stream {
     let (trigger, signal) = stop::Signal::manual();
     let fanout = Fanout::new(inputs, quota, phase, Pace::DEFAULT, "relay".to_owned(), out);
     tokio::spawn(fanout.run(signal));
-    Stream {
-        nodes,
-        client,
-        _stop: trigger,
-    }
+    Stream { nodes, client, _stop: trigger }
 }
 
 impl Stream {
     async fn send(&self, node: i64, event: Event) {
         let node = usize::try_from(node).expect("an index");
-        self.nodes[node]
-            .send(event)
-            .await
-            .expect("the stream is open");
+        self.nodes[node].send(event).await.expect("the stream is open");
     }
 
     async fn next(&mut self) -> Frame {
-        self.client
-            .recv()
-            .await
-            .expect("the stream is open")
-            .expect("no error")
+        self.client.recv().await.expect("the stream is open").expect("no error")
     }
 
     /// The next frame that is no node status.

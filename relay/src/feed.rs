@@ -141,10 +141,7 @@ impl Feed {
 
     /// Reads what the node has, up to `number`.
     async fn rewind(&self, position: &mut Position) -> End {
-        let request = GetFlowsRequest {
-            follow: false,
-            ..self.request.clone()
-        };
+        let request = GetFlowsRequest { follow: false, ..self.request.clone() };
         let end = self.ask(request, Some(position)).await;
         if matches!(end, End::Complete) {
             position.read_to_end();
@@ -155,11 +152,7 @@ impl Feed {
 
     /// The request for everything after the position.
     fn later(&self, position: &mut Position) -> GetFlowsRequest {
-        GetFlowsRequest {
-            number: 0,
-            since: Some(position.resume()),
-            ..self.request.clone()
-        }
+        GetFlowsRequest { number: 0, since: Some(position.resume()), ..self.request.clone() }
     }
 
     /// One call; its frames go out as events. With a position, only frames not read before.
@@ -188,10 +181,7 @@ impl Feed {
                 first = false;
                 self.learn_name(&frame);
             }
-            if position
-                .as_mut()
-                .is_none_or(|position| position.admit(&frame))
-                && !self.send(Event::Frame(frame)).await
+            if position.as_mut().is_none_or(|position| position.admit(&frame)) && !self.send(Event::Frame(frame)).await
             {
                 return End::Abandoned;
             }
@@ -226,7 +216,5 @@ fn before_the_first_frame(status: Status) -> End {
 }
 
 fn nanoseconds(time: &prost_types::Timestamp) -> i64 {
-    time.seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(i64::from(time.nanos))
+    time.seconds.saturating_mul(1_000_000_000).saturating_add(i64::from(time.nanos))
 }

@@ -88,26 +88,14 @@ pub struct Relay {
 pub async fn bind(settings: RelaySettings) -> anyhow::Result<Relay> {
     let pool = Pool::new(&settings.cluster_name, &settings.peers)?;
     let listen = settings.listen;
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("cannot listen on {listen}; stop what uses it or set another relay-listen")
-    })?;
-    let address = listener
-        .local_addr()
-        .context("cannot read the bound address")?;
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("cannot listen on {listen}; stop what uses it or set another relay-listen"))?;
+    let address = listener.local_addr().context("cannot read the bound address")?;
     let view = (settings.view.into_iter())
-        .map(|shown| Setting {
-            key: shown.key.to_owned(),
-            value: shown.value,
-            origin: shown.origin.to_string(),
-        })
+        .map(|shown| Setting { key: shown.key.to_owned(), value: shown.value, origin: shown.origin.to_string() })
         .collect();
-    Ok(Relay {
-        listener,
-        address,
-        node_name: settings.node_name,
-        pool,
-        view,
-    })
+    Ok(Relay { listener, address, node_name: settings.node_name, pool, view })
 }
 
 impl Relay {
@@ -121,11 +109,7 @@ impl Relay {
     /// # Errors
     /// When the server cannot go on.
     pub async fn serve(self, stop: stop::Signal) -> anyhow::Result<()> {
-        tracing::info!(
-            peers = self.pool.all().len(),
-            "relay listening on {}",
-            self.address
-        );
+        tracing::info!(peers = self.pool.all().len(), "relay listening on {}", self.address);
         serve::serve(self.listener, self.node_name, self.pool, self.view, stop).await
     }
 }

@@ -15,8 +15,9 @@ use std::time::Duration;
 use tidegate_proto::Frame;
 use tokio::time::Instant;
 
-/// Frames that the merge of one stream holds at most in window mode. When they are reached the
-/// earliest goes out although a source is still awaited: memory is bounded, order is best effort.
+/// Frames that the merge of one stream holds in window mode before it takes more only from sources
+/// that hold none. From there on a source that has been quiet for a window is not waited for:
+/// memory is bounded, order is best effort.
 pub(crate) const MOST_HELD: usize = 8192;
 
 /// Frames of one source that the merge holds at most in exact mode.
@@ -58,8 +59,8 @@ pub(crate) struct Merge {
     held: usize,
     /// Live sources that hold nothing.
     awaited: usize,
-    /// The last time at which a live source was found or left empty.
-    last_emptied: Instant,
+    /// When the last of the awaited sources became so; none until it is computed again.
+    last_awaited: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -82,19 +83,14 @@ struct Held {
 impl Merge {
     /// A merge of `sources` sources, all of them not live.
     pub(crate) fn new(mode: Mode, sources: usize, now: Instant) -> Self {
-        let source = || Source {
-            live: false,
-            held: VecDeque::new(),
-            empty_since: now,
-            last_time: i64::MIN,
-        };
+        let source = || Source { live: false, held: VecDeque::new(), empty_since: now, last_time: i64::MIN };
         Self {
             mode,
             sources: (0..sources).map(|_| source()).collect(),
             heads: BinaryHeap::new(),
             held: 0,
             awaited: 0,
-            last_emptied: now,
+            last_awaited: None,
         }
     }
 
@@ -118,7 +114,7 @@ impl Merge {
         if self.sources[source].live {
             self.sources[source].live = false;
             if self.sources[source].held.is_empty() {
-                self.awaited -= 1;
+                self.no_longer_awaited();
             }
         }
     }
@@ -127,7 +123,8 @@ impl Merge {
     pub(crate) fn has_room(&self, source: usize) -> bool {
         match self.mode {
             Mode::Exact { .. } => self.sources[source].held.len() < MOST_HELD_PER_SOURCE,
-            Mode::Window { .. } => self.held < MOST_HELD,
+            // An awaited source always has room, or the others would wait for it in vain.
+            Mode::Window { .. } => self.held < MOST_HELD || self.sources[source].held.is_empty(),
         }
     }
 
@@ -139,14 +136,11 @@ impl Merge {
         if from.held.is_empty() {
             self.heads.push(Reverse((time, source)));
             if from.live {
-                self.awaited -= 1;
+                self.no_longer_awaited();
             }
         }
-        from.held.push_back(Held {
-            time,
-            arrived: now,
-            frame,
-        });
+        let held = Held { time, arrived: now, frame };
+        self.sources[source].held.push_back(held);
         self.held += 1;
     }
 
@@ -166,7 +160,7 @@ impl Merge {
                 let Some(due) = self.due(now, wall_ns, window) else {
                     return Next::Wait(None);
                 };
-                if due > now && self.held < MOST_HELD {
+                if due > now {
                     return Next::Wait(Some(due));
                 }
                 self.take_head(now).map_or(Next::Wait(None), Next::Frame)
@@ -194,18 +188,17 @@ impl Merge {
     ///
     /// After the frame was held for a window, in any case. Earlier when every awaited source has
     /// been quiet for a window and the frame's event is itself older than that: then what could
-    /// come before it would have come, and a backlog is not slowed down by a quiet node.
-    fn due(&self, now: Instant, wall_ns: i64, window: Duration) -> Option<Instant> {
-        let Reverse((time, source)) = self.heads.peek()?;
-        let arrived = self.sources[*source].held.front()?.arrived;
+    /// come before it would have come, and a backlog is not slowed down by a quiet node. When the
+    /// merge is full, the frame's own time no longer counts.
+    fn due(&mut self, now: Instant, wall_ns: i64, window: Duration) -> Option<Instant> {
+        let Reverse((time, source)) = *self.heads.peek()?;
+        let arrived = self.sources[source].held.front()?.arrived;
         let window_ns = i64::try_from(window.as_nanos()).unwrap_or(i64::MAX);
-        let until_old = time
-            .saturating_add(window_ns)
-            .saturating_sub(wall_ns)
-            .max(0);
+        let until_old = time.saturating_add(window_ns).saturating_sub(wall_ns).max(0);
         let old_at = now + Duration::from_nanos(until_old.unsigned_abs()).min(window);
-        let quiet_at = self.last_emptied + window;
-        Some((arrived + window).min(old_at.max(quiet_at)))
+        let quiet_at = self.last_awaited(now) + window;
+        let in_turn = if self.held < MOST_HELD { old_at.max(quiet_at) } else { quiet_at };
+        Some(in_turn.min(arrived + window))
     }
 
     fn take_head(&mut self, now: Instant) -> Option<Frame> {
@@ -224,7 +217,21 @@ impl Merge {
     fn emptied(&mut self, source: usize, now: Instant) {
         self.awaited += 1;
         self.sources[source].empty_since = now;
-        self.last_emptied = now;
+        self.last_awaited = Some(now);
+    }
+
+    fn no_longer_awaited(&mut self) {
+        self.awaited -= 1;
+        self.last_awaited = None;
+    }
+
+    /// Since when all awaited sources are quiet; there is at least one.
+    fn last_awaited(&mut self, now: Instant) -> Instant {
+        let sources = &self.sources;
+        *self.last_awaited.get_or_insert_with(|| {
+            let awaited = sources.iter().filter(|source| source.live && source.held.is_empty());
+            awaited.map(|source| source.empty_since).max().unwrap_or(now)
+        })
     }
 }
 

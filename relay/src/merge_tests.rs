@@ -49,16 +49,9 @@ async fn within_the_window_a_later_arrival_with_an_earlier_time_comes_first() {
     let wall = 1_000_000 * MS;
     let mut merge = live(Mode::Window { window: WINDOW }, 3, now);
     merge.push(0, flow_at("a", wall, 1), now);
-    merge.push(
-        1,
-        flow_at("b", wall - 5 * MS, 2),
-        now + Duration::from_millis(100),
-    );
+    merge.push(1, flow_at("b", wall - 5 * MS, 2), now + Duration::from_millis(100));
     let due = now + WINDOW;
-    assert_eq!(
-        take_all(&mut merge, due, wall + 500 * MS),
-        [wall - 5 * MS, wall]
-    );
+    assert_eq!(take_all(&mut merge, due, wall + 500 * MS), [wall - 5 * MS, wall]);
 }
 
 #[tokio::test]
@@ -72,6 +65,8 @@ async fn a_backlog_is_not_slowed_down_by_a_quiet_source() {
     }
     // All ten are old, and the other source has been quiet for a window.
     assert_eq!(take_all(&mut merge, now, wall).len(), 10);
+    merge.push(0, flow_at("a", 10, 1), now);
+    assert_eq!(take_all(&mut merge, now, wall).len(), 1);
 }
 
 #[tokio::test]
@@ -85,18 +80,21 @@ async fn the_clock_of_a_node_that_runs_ahead_costs_no_more_than_the_window() {
 }
 
 #[tokio::test]
-async fn a_full_window_lets_the_earliest_out_at_once() {
+async fn a_full_window_waits_only_for_sources_that_sent_of_late() {
     let now = Instant::now();
     let wall = 1_000_000 * MS;
     let mut merge = live(Mode::Window { window: WINDOW }, 2, now);
+    let later = now + WINDOW - Duration::from_millis(1);
     let mut at = wall;
     while merge.has_room(0) {
-        merge.push(0, flow_at("a", at, 1), now);
+        merge.push(0, flow_at("a", at, 1), later);
         at += 1;
     }
-    assert!(matches!(merge.next(now, wall), Next::Frame(_)));
+    assert!(merge.has_room(1), "the awaited source can still deliver");
+    assert_eq!(merge.next(later, wall), Next::Wait(Some(now + WINDOW)));
+    assert!(matches!(merge.next(now + WINDOW, wall), Next::Frame(_)));
     assert!(merge.has_room(0));
-    assert!(matches!(merge.next(now, wall), Next::Wait(Some(_))));
+    assert!(matches!(merge.next(now + WINDOW, wall), Next::Wait(Some(_))));
 }
 
 #[tokio::test]

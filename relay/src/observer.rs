@@ -6,9 +6,9 @@ use tidegate_ops::stop;
 use tidegate_proto::Frame;
 use tidegate_proto::observer::observer_server::Observer;
 use tidegate_proto::observer::{
-    GetAgentEventsRequest, GetAgentEventsResponse, GetDebugEventsRequest, GetDebugEventsResponse,
-    GetFlowsRequest, GetNamespacesRequest, GetNamespacesResponse, GetNodesRequest,
-    GetNodesResponse, ServerStatusRequest, ServerStatusResponse,
+    GetAgentEventsRequest, GetAgentEventsResponse, GetDebugEventsRequest, GetDebugEventsResponse, GetFlowsRequest,
+    GetNamespacesRequest, GetNamespacesResponse, GetNodesRequest, GetNodesResponse, ServerStatusRequest,
+    ServerStatusResponse,
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -47,15 +47,10 @@ impl Observer for ClusterObserver {
     type GetAgentEventsStream = Empty<Result<GetAgentEventsResponse, Status>>;
     type GetDebugEventsStream = Empty<Result<GetDebugEventsResponse, Status>>;
 
-    async fn get_flows(
-        &self,
-        request: Request<GetFlowsRequest>,
-    ) -> Result<Response<Self::GetFlowsStream>, Status> {
+    async fn get_flows(&self, request: Request<GetFlowsRequest>) -> Result<Response<Self::GetFlowsStream>, Status> {
         let request = request.into_inner();
         if request.first && request.follow {
-            return Err(Status::invalid_argument(
-                "first cannot be specified with follow",
-            ));
+            return Err(Status::invalid_argument("first cannot be specified with follow"));
         }
         self.refuse_without_peers()?;
         self.pool.settle().await;
@@ -69,13 +64,7 @@ impl Observer for ClusterObserver {
             let connected = peer.reach() == Reach::Usable;
             inputs.push(Input::new(peer.name.clone(), input, connected));
             if connected || request.follow {
-                let feed = Feed {
-                    peer: peer.clone(),
-                    request: request.clone(),
-                    opened_ns,
-                    connected,
-                    out: events,
-                };
+                let feed = Feed { peer: peer.clone(), request: request.clone(), opened_ns, connected, out: events };
                 feeds.spawn(feed.run());
             }
         }
@@ -109,10 +98,7 @@ impl Observer for ClusterObserver {
         Err(on_collectors_only("GetDebugEvents"))
     }
 
-    async fn get_nodes(
-        &self,
-        _: Request<GetNodesRequest>,
-    ) -> Result<Response<GetNodesResponse>, Status> {
+    async fn get_nodes(&self, _: Request<GetNodesRequest>) -> Result<Response<GetNodesResponse>, Status> {
         let nodes = status::nodes(&self.pool).await;
         Ok(Response::new(GetNodesResponse { nodes }))
     }
@@ -125,10 +111,7 @@ impl Observer for ClusterObserver {
         Ok(Response::new(GetNamespacesResponse { namespaces }))
     }
 
-    async fn server_status(
-        &self,
-        _: Request<ServerStatusRequest>,
-    ) -> Result<Response<ServerStatusResponse>, Status> {
+    async fn server_status(&self, _: Request<ServerStatusRequest>) -> Result<Response<ServerStatusResponse>, Status> {
         Ok(Response::new(status::cluster(&self.pool).await))
     }
 }
@@ -149,10 +132,7 @@ impl ClusterObserver {
         let all = self.pool.all();
         let chosen: Vec<Arc<Peer>> = all
             .iter()
-            .filter(|peer| {
-                peer.names()
-                    .is_none_or(|names| route::can_match(request, &names))
-            })
+            .filter(|peer| peer.names().is_none_or(|names| route::can_match(request, &names)))
             .cloned()
             .collect();
         match chosen.is_empty() {
@@ -176,10 +156,7 @@ fn quota_of(request: &GetFlowsRequest, peers: &[Arc<Peer>]) -> Quota {
     if request.first || request.since.is_some() {
         return Quota::oldest(number);
     }
-    let capacities: Option<u64> = peers
-        .iter()
-        .map(|peer| Some(peer.capacity()).filter(|capacity| *capacity > 0))
-        .sum();
+    let capacities: Option<u64> = peers.iter().map(|peer| Some(peer.capacity()).filter(|capacity| *capacity > 0)).sum();
     match capacities {
         // More than there can be: nothing needs to be held back.
         Some(capacity) if number >= capacity && !request.follow => Quota::oldest(number),
@@ -188,7 +165,5 @@ fn quota_of(request: &GetFlowsRequest, peers: &[Arc<Peer>]) -> Quota {
 }
 
 fn on_collectors_only(method: &str) -> Status {
-    Status::unimplemented(format!(
-        "{method} is answered by collectors only; ask one directly"
-    ))
+    Status::unimplemented(format!("{method} is answered by collectors only; ask one directly"))
 }

@@ -129,9 +129,7 @@ impl Peer {
         let before = probed.borrow_and_update().ended;
         async move {
             // It fails only when the peer is gone, with the whole relay.
-            let _ = probed
-                .wait_for(|probed| probed.ended > before && wanted(probed))
-                .await;
+            let _ = probed.wait_for(|probed| probed.ended > before && wanted(probed)).await;
         }
     }
 
@@ -171,11 +169,7 @@ impl Pool {
                 _ if peer.name.contains('/') => peer.name.clone(),
                 cluster => format!("{cluster}/{}", peer.name),
             };
-            let (probed, _) = watch::channel(Probed {
-                reach: Reach::Untried,
-                ended: 0,
-                failures: 0,
-            });
+            let (probed, _) = watch::channel(Probed { reach: Reach::Untried, ended: 0, failures: 0 });
             all.push(Arc::new(Peer {
                 streams: connect::channel(&name, &peer.address)?,
                 calls: connect::channel(&name, &peer.address)?,
@@ -188,10 +182,7 @@ impl Pool {
             }));
         }
         all.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(Self {
-            peers: all.into(),
-            usable: Arc::new(watch::Sender::new(0)),
-        })
+        Ok(Self { peers: all.into(), usable: Arc::new(watch::Sender::new(0)) })
     }
 
     /// Starts the probes; they end with `stop`.
@@ -274,11 +265,7 @@ fn conclude(peer: &Peer, usable: &watch::Sender<usize>, reach: Reach) {
         _ => {}
     }
     peer.probed.send_modify(|probed| {
-        probed.failures = if is {
-            0
-        } else {
-            probed.failures.saturating_add(1)
-        };
+        probed.failures = if is { 0 } else { probed.failures.saturating_add(1) };
         probed.reach = reach;
         probed.ended += 1;
     });

@@ -94,19 +94,13 @@ impl Position {
         };
         let names = self.recent.iter().map(|(_, name)| *name).collect();
         self.repeats = Some((names, latest));
-        let since = latest
-            .saturating_sub(SLACK_NS)
-            .max(earliest)
-            .max(self.forgotten_ns.saturating_add(1));
+        let since = latest.saturating_sub(SLACK_NS).max(earliest).max(self.forgotten_ns.saturating_add(1));
         timestamp(since)
     }
 
     /// The uuid as a number, or a hash of the content.
     fn name_of(&self, frame: &Frame) -> u128 {
-        frame
-            .uuid()
-            .and_then(uuid_number)
-            .unwrap_or_else(|| u128::from(self.content.hash_one(frame.as_bytes())))
+        frame.uuid().and_then(uuid_number).unwrap_or_else(|| u128::from(self.content.hash_one(frame.as_bytes())))
     }
 }
 
@@ -139,11 +133,7 @@ mod tests {
     #[test]
     fn what_was_read_is_not_admitted_again_after_a_resume() {
         let mut position = Position::new(5);
-        let read = [
-            flow_at("n", 100 * MS, 1),
-            flow_at("n", 100 * MS, 2),
-            lost_at("n", 100 * MS),
-        ];
+        let read = [flow_at("n", 100 * MS, 1), flow_at("n", 100 * MS, 2), lost_at("n", 100 * MS)];
         for frame in &read {
             assert!(position.admit(frame));
         }
@@ -184,10 +174,7 @@ mod tests {
 
     #[test]
     fn a_uuid_is_read_as_128_bits_and_other_text_is_not() {
-        assert_eq!(
-            uuid_number("00000000-0000-0000-0000-0000000000ff"),
-            Some(255)
-        );
+        assert_eq!(uuid_number("00000000-0000-0000-0000-0000000000ff"), Some(255));
         assert_eq!(uuid_number("ff"), None);
         assert_eq!(uuid_number("zz000000-0000-0000-0000-000000000000"), None);
     }

@@ -45,11 +45,7 @@ impl Quota {
 
     /// The last `number` flows in order.
     pub(crate) fn newest(number: u64) -> Self {
-        Quota::Newest {
-            number,
-            flows: 0,
-            kept: VecDeque::new(),
-        }
+        Quota::Newest { number, flows: 0, kept: VecDeque::new() }
     }
 
     /// Takes the next frame in order.
@@ -67,11 +63,7 @@ impl Quota {
                     Verdict::Pass(frame)
                 }
             },
-            Quota::Newest {
-                number,
-                flows,
-                kept,
-            } => {
+            Quota::Newest { number, flows, kept } => {
                 // Ahead of the first kept flow nothing uncounted is kept either: it can go.
                 if kept.is_empty() && !is_flow(&frame) {
                     return Verdict::Pass(frame);
@@ -122,32 +114,20 @@ mod tests {
         assert_eq!(quota.offer(lost.clone()), Verdict::Pass(lost));
         assert!(matches!(quota.offer(flow_at("a", 2, 1)), Verdict::Pass(_)));
         assert!(matches!(quota.offer(lost_at("a", 3)), Verdict::Pass(_)));
-        assert!(matches!(
-            quota.offer(flow_at("a", 4, 2)),
-            Verdict::PassAndEnd(_)
-        ));
+        assert!(matches!(quota.offer(flow_at("a", 4, 2)), Verdict::PassAndEnd(_)));
     }
 
     #[test]
     fn the_newest_are_kept_in_order_with_the_losses_between_them() {
         let mut quota = Quota::newest(2);
         let mut passed = Vec::new();
-        for frame in [
-            flow_at("a", 1, 1),
-            lost_at("a", 2),
-            flow_at("a", 3, 2),
-            flow_at("a", 4, 3),
-            lost_at("a", 5),
-        ] {
+        for frame in [flow_at("a", 1, 1), lost_at("a", 2), flow_at("a", 3, 2), flow_at("a", 4, 3), lost_at("a", 5)] {
             if let Verdict::Pass(frame) = quota.offer(frame) {
                 passed.push(frame);
             }
         }
         assert_eq!(passed, [lost_at("a", 2)]);
         let kept: Vec<Frame> = std::iter::from_fn(|| quota.flush()).collect();
-        assert_eq!(
-            kept,
-            [flow_at("a", 3, 2), flow_at("a", 4, 3), lost_at("a", 5)]
-        );
+        assert_eq!(kept, [flow_at("a", 3, 2), flow_at("a", 4, 3), lost_at("a", 5)]);
     }
 }

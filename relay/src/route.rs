@@ -8,8 +8,7 @@ pub(crate) fn can_match(request: &GetFlowsRequest, names: &[&str]) -> bool {
     request.whitelist.is_empty()
         || request.whitelist.iter().any(|filter| {
             filter.node_name.is_empty()
-                || (filter.node_name.iter())
-                    .any(|pattern| names.iter().any(|name| pattern_matches(pattern, name)))
+                || (filter.node_name.iter()).any(|pattern| names.iter().any(|name| pattern_matches(pattern, name)))
         })
 }
 
@@ -24,9 +23,7 @@ fn pattern_matches(pattern: &str, name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let (cluster, node) = name.split_once('/').unwrap_or(("default", &name));
     match pattern.split_once('/') {
-        Some((of_cluster, of_node)) => {
-            glob(of_cluster, cluster) && (of_node.is_empty() || glob(of_node, node))
-        }
+        Some((of_cluster, of_node)) => glob(of_cluster, cluster) && (of_node.is_empty() || glob(of_node, node)),
         None => glob(&pattern, node),
     }
 }
@@ -58,20 +55,11 @@ mod tests {
 
     fn asked(filters: &[&[&str]], name: &str) -> bool {
         let filter = |patterns: &&[&str]| FlowFilter {
-            node_name: patterns
-                .iter()
-                .map(|pattern| (*pattern).to_owned())
-                .collect(),
+            node_name: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
             ..FlowFilter::default()
         };
         let whitelist = filters.iter().map(filter).collect();
-        can_match(
-            &GetFlowsRequest {
-                whitelist,
-                ..GetFlowsRequest::default()
-            },
-            &[name],
-        )
+        can_match(&GetFlowsRequest { whitelist, ..GetFlowsRequest::default() }, &[name])
     }
 
     #[test]

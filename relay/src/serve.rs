@@ -28,12 +28,7 @@ use crate::peers::Pool;
 const HEALTH_NAMES: [&str; 3] = ["", "hubble.server.Observer", "observer.Observer"];
 
 /// What reflection shows.
-const SERVICES: [&str; 4] = [
-    "observer.Observer",
-    "tidegate.v1.Egress",
-    "tidegate.v1.Config",
-    "grpc.health.v1.Health",
-];
+const SERVICES: [&str; 4] = ["observer.Observer", "tidegate.v1.Egress", "tidegate.v1.Config", "grpc.health.v1.Health"];
 
 /// The response header by which clients know a relay and its version.
 const VERSION_HEADER: http::HeaderName = http::HeaderName::from_static("hubble-relay-version");
@@ -53,17 +48,10 @@ pub(crate) async fn serve(
     report(&reporter, false).await;
     tokio::spawn(watch_health(reporter, pool.clone(), stop.clone()));
     pool.watch(&stop);
-    let observer = ClusterObserver {
-        relay,
-        pool: pool.clone(),
-        pace: Pace::DEFAULT,
-        stop: stop.clone(),
-    };
+    let observer = ClusterObserver { relay, pool: pool.clone(), pace: Pace::DEFAULT, stop: stop.clone() };
     let version = http::HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
     let stamp = move |mut response: http::Response<_>| {
-        response
-            .headers_mut()
-            .insert(VERSION_HEADER, version.clone());
+        response.headers_mut().insert(VERSION_HEADER, version.clone());
         response
     };
     let stopping = stop.clone();
@@ -73,16 +61,8 @@ pub(crate) async fn serve(
         .add_service(EgressServer::new(ClusterEgress { pool }))
         .add_service(ConfigServer::new(RelayConfig { settings }))
         .add_service(health)
-        .add_service(
-            reflection()
-                .build_v1()
-                .context("cannot serve reflection v1")?,
-        )
-        .add_service(
-            reflection()
-                .build_v1alpha()
-                .context("cannot serve reflection v1alpha")?,
-        )
+        .add_service(reflection().build_v1().context("cannot serve reflection v1")?)
+        .add_service(reflection().build_v1alpha().context("cannot serve reflection v1alpha")?)
         .serve_with_incoming_shutdown(
             // A client that vanished without a word must not hold its stream for ever.
             TcpIncoming::from(listener)
@@ -110,9 +90,7 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    SERVICES
-        .into_iter()
-        .fold(builder, |builder, name| builder.with_service_name(name))
+    SERVICES.into_iter().fold(builder, |builder, name| builder.with_service_name(name))
 }
 
 /// The relay is healthy while at least one node can be asked.

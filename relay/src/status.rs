@@ -19,10 +19,7 @@ const MOST_NAMED: usize = 10;
 /// The sums of all nodes. Numbers of nodes that do not answer are missing from the sums, and the
 /// nodes are counted as unavailable.
 pub(crate) async fn cluster(pool: &Pool) -> ServerStatusResponse {
-    let mut sum = ServerStatusResponse {
-        version: VERSION.to_owned(),
-        ..Default::default()
-    };
+    let mut sum = ServerStatusResponse { version: VERSION.to_owned(), ..Default::default() };
     let (mut connected, mut unavailable) = (0, 0);
     for (peer, answer) in statuses(pool).await {
         let Answer::Status(status) = answer else {
@@ -57,10 +54,7 @@ pub(crate) async fn nodes(pool: &Pool) -> Vec<Node> {
             version: status.version,
             address: peer.address.to_string(),
             state: state.into(),
-            tls: Some(Tls {
-                enabled: false,
-                server_name: String::new(),
-            }),
+            tls: Some(Tls { enabled: false, server_name: String::new() }),
             uptime_ns: status.uptime_ns,
             num_flows: status.num_flows,
             max_flows: status.max_flows,
@@ -74,39 +68,24 @@ pub(crate) async fn nodes(pool: &Pool) -> Vec<Node> {
 /// left out.
 pub(crate) async fn namespaces(pool: &Pool) -> Vec<Namespace> {
     pool.settle().await;
-    let calls = pool
-        .all()
-        .iter()
-        .filter(|peer| peer.reach() == Reach::Usable)
-        .map(|peer| async {
-            let mut observer = peer.observer();
-            match timeout(
-                CALL_TIMEOUT,
-                observer.get_namespaces(GetNamespacesRequest {}),
-            )
-            .await
-            {
-                Ok(Ok(response)) => response.into_inner().namespaces,
-                Ok(Err(error)) => {
-                    tracing::debug!(peer = peer.name, %error, "the peer lists no namespaces");
-                    Vec::new()
-                }
-                Err(_) => {
-                    tracing::warn!(
-                        peer = peer.name,
-                        "the peer did not list its namespaces in time"
-                    );
-                    Vec::new()
-                }
+    let calls = pool.all().iter().filter(|peer| peer.reach() == Reach::Usable).map(|peer| async {
+        let mut observer = peer.observer();
+        match timeout(CALL_TIMEOUT, observer.get_namespaces(GetNamespacesRequest {})).await {
+            Ok(Ok(response)) => response.into_inner().namespaces,
+            Ok(Err(error)) => {
+                tracing::debug!(peer = peer.name, %error, "the peer lists no namespaces");
+                Vec::new()
             }
-        });
+            Err(_) => {
+                tracing::warn!(peer = peer.name, "the peer did not list its namespaces in time");
+                Vec::new()
+            }
+        }
+    });
     let union: BTreeSet<(String, String)> = (join_all(calls).await.into_iter().flatten())
         .map(|namespace| (namespace.cluster, namespace.namespace))
         .collect();
-    union
-        .into_iter()
-        .map(|(cluster, namespace)| Namespace { cluster, namespace })
-        .collect()
+    union.into_iter().map(|(cluster, namespace)| Namespace { cluster, namespace }).collect()
 }
 
 /// A node's answer to ServerStatus.

@@ -43,10 +43,7 @@ impl World {
             listen: "127.0.0.1:0".parse().expect("an address"),
             peers: peers
                 .iter()
-                .map(|(name, address)| Peer {
-                    name: (*name).to_owned(),
-                    address: (*address).clone(),
-                })
+                .map(|(name, address)| Peer { name: (*name).to_owned(), address: (*address).clone() })
                 .collect(),
             view: Vec::new(),
         };
@@ -54,80 +51,44 @@ impl World {
         let uri = format!("http://{}", relay.address());
         let (trigger, stop) = stop::Signal::manual();
         tokio::spawn(relay.serve(stop));
-        let channel = Channel::from_shared(uri)
-            .expect("a URI")
-            .connect()
-            .await
-            .expect("serving");
-        Self {
-            client: ObserverClient::new(channel.clone()),
-            channel,
-            _stop: trigger,
-        }
+        let channel = Channel::from_shared(uri).expect("a URI").connect().await.expect("serving");
+        Self { client: ObserverClient::new(channel.clone()), channel, _stop: trigger }
     }
 
-    pub(super) async fn open(
-        &mut self,
-        request: GetFlowsRequest,
-    ) -> Result<Streaming<Frame>, Status> {
-        self.client
-            .get_flows(request)
-            .await
-            .map(tonic::Response::into_inner)
+    pub(super) async fn open(&mut self, request: GetFlowsRequest) -> Result<Streaming<Frame>, Status> {
+        self.client.get_flows(request).await.map(tonic::Response::into_inner)
     }
 
     /// Every message of an answer, or its error.
     pub(super) async fn all(&mut self, request: GetFlowsRequest) -> Result<Vec<Frame>, Status> {
         let mut stream = self.open(request).await?;
         let mut frames = Vec::new();
-        while let Some(frame) = timeout(PATIENCE, stream.message())
-            .await
-            .expect("in time")?
-        {
+        while let Some(frame) = timeout(PATIENCE, stream.message()).await.expect("in time")? {
             frames.push(frame);
         }
         Ok(frames)
     }
 
     pub(super) async fn health(&self, service: &str) -> Result<i32, Status> {
-        let request = HealthCheckRequest {
-            service: service.to_owned(),
-        };
+        let request = HealthCheckRequest { service: service.to_owned() };
         let mut client = HealthClient::new(self.channel.clone());
-        client
-            .check(request)
-            .await
-            .map(|response| response.into_inner().status)
+        client.check(request).await.map(|response| response.into_inner().status)
     }
 }
 
 /// A collector of `node` with a flow at each of these milliseconds.
 pub(super) fn history(node: &str, at_ms: &[i64]) -> Script {
-    let history = at_ms
-        .iter()
-        .zip(0..)
-        .map(|(at, id)| flow_at(node, at * MS, id))
-        .collect();
-    Script {
-        history,
-        ..Script::default()
-    }
+    let history = at_ms.iter().zip(0..).map(|(at, id)| flow_at(node, at * MS, id)).collect();
+    Script { history, ..Script::default() }
 }
 
 pub(super) fn flows(frames: &[Frame]) -> Vec<&Frame> {
-    frames
-        .iter()
-        .filter(|frame| frame.kind() == FrameKind::Flow)
-        .collect()
+    frames.iter().filter(|frame| frame.kind() == FrameKind::Flow).collect()
 }
 
 /// The times of the flows, in milliseconds.
 pub(super) fn times(frames: &[Frame]) -> Vec<i64> {
-    flows(frames)
-        .iter()
-        .filter_map(|frame| frame.time_ns())
-        .map(|ns| ns / MS)
-        .collect()
+    flows(frames).iter().filter_map(|frame| frame.time_ns()).map(|ns| ns / MS).collect()
 }
 
 pub(super) fn states(frames: &[Frame]) -> Vec<(NodeState, Vec<String>)> {
@@ -147,10 +108,7 @@ pub(super) async fn next_times(stream: &mut Streaming<Frame>, count: usize) -> V
     while times(&frames).len() < count {
         let frame = timeout(PATIENCE, stream.message()).await.expect("in time");
         let frame = frame.expect("no error").expect("the stream goes on");
-        assert!(
-            frames.is_empty() || frame.kind() == FrameKind::Flow,
-            "{frame:?}"
-        );
+        assert!(frames.is_empty() || frame.kind() == FrameKind::Flow, "{frame:?}");
         frames.extend((frame.kind() == FrameKind::Flow).then_some(frame));
     }
     times(&frames)
