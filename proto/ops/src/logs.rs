@@ -72,10 +72,7 @@ mod tests {
     #[test]
     fn debug_leaves_the_transport_libraries_at_info() {
         let filter = EnvFilter::new(directives(Level::Debug)).to_string();
-        assert!(
-            filter.contains("h2=info") && filter.contains("debug"),
-            "{filter}"
-        );
+        assert!(filter.contains("h2=info") && filter.contains("debug"), "{filter}");
     }
 
     #[test]

@@ -117,11 +117,7 @@ pub fn resolve(matches: &ArgMatches, role: Role) -> Result<Settings, SettingErro
 }
 
 /// As [`resolve`], with the world outside the flags as an argument.
-pub fn resolve_in(
-    matches: &ArgMatches,
-    role: Role,
-    around: &Surroundings,
-) -> Result<Settings, SettingError> {
+pub fn resolve_in(matches: &ArgMatches, role: Role, around: &Surroundings) -> Result<Settings, SettingError> {
     let values = sources::gather(matches, role, around)?
         .into_iter()
         .map(|(key, value, origin)| Setting { key, value, origin })
@@ -138,11 +134,7 @@ impl Settings {
     pub fn view(&self) -> Vec<Shown> {
         self.values
             .iter()
-            .map(|setting| Shown {
-                key: setting.key.name,
-                value: setting.shown(),
-                origin: setting.origin.clone(),
-            })
+            .map(|setting| Shown { key: setting.key.name, value: setting.shown(), origin: setting.origin.clone() })
             .collect()
     }
 
@@ -162,13 +154,10 @@ impl Settings {
             devices: read.with("devices", |v| Ok(value::list(v)))?,
             endpoint_interfaces: read.with("endpoint-interfaces", |v| Ok(value::list(v)))?,
             enable_egress_gateway: read.with("enable-egress-gateway", value::boolean)?,
-            egress_gateway_reconciliation_trigger_interval: read.with(
-                "egress-gateway-reconciliation-trigger-interval",
-                value::duration,
-            )?,
-            egress_gateway_policy_map_max: read.with("egress-gateway-policy-map-max", |v| {
-                value::count(v, 1, u32::MAX)
-            })?,
+            egress_gateway_reconciliation_trigger_interval: read
+                .with("egress-gateway-reconciliation-trigger-interval", value::duration)?,
+            egress_gateway_policy_map_max: read
+                .with("egress-gateway-policy-map-max", |v| value::count(v, 1, u32::MAX))?,
             egress_fail_closed: read.with("egress-fail-closed", value::boolean)?,
             tunnel_port: read.with("tunnel-port", port)?,
             tunnel_vni: read.with("tunnel-vni", |v| value::count(v, 1, (1 << 24) - 1))?,
@@ -177,8 +166,7 @@ impl Settings {
                 "none" => Aggregation::None,
                 _ => Aggregation::Medium,
             })?,
-            monitor_aggregation_interval: read
-                .with("monitor-aggregation-interval", value::duration)?,
+            monitor_aggregation_interval: read.with("monitor-aggregation-interval", value::duration)?,
             insecure: read.with("insecure", value::boolean)?,
             log_format: read.choice("log-format", |word| match word {
                 "json" => logs::Format::Json,
@@ -200,20 +188,13 @@ impl Settings {
     /// A server without TLS listens on loopback unless the operator says that the network is
     /// trusted.
     fn refuse_exposure(&self, role: Role) -> Result<(), SettingError> {
-        let listens = [
-            ("collector-listen", self.collector_listen),
-            ("relay-listen", self.relay_listen),
-        ];
+        let listens = [("collector-listen", self.collector_listen), ("relay-listen", self.relay_listen)];
         for (key, address) in listens {
             let setting = Reader(&self.values).setting(key);
             let serves = setting.key.scope.contains(role);
             if serves && !self.insecure && !address.ip().is_loopback() {
                 let origin = setting.origin.clone();
-                return Err(SettingError::Exposed {
-                    key,
-                    address,
-                    origin,
-                });
+                return Err(SettingError::Exposed { key, address, origin });
             }
         }
         Ok(())
@@ -233,11 +214,7 @@ impl Setting {
 struct Reader<'a>(&'a [Setting]);
 
 impl<'a> Reader<'a> {
-    fn with<T>(
-        &self,
-        name: &'static str,
-        parse: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<T, SettingError> {
+    fn with<T>(&self, name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, SettingError> {
         let setting = self.setting(name);
         parse(&setting.value).map_err(|reason| SettingError::BadValue {
             key: name,
@@ -247,11 +224,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn choice<T>(
-        &self,
-        name: &'static str,
-        meaning: impl FnOnce(&str) -> T,
-    ) -> Result<T, SettingError> {
+    fn choice<T>(&self, name: &'static str, meaning: impl FnOnce(&str) -> T) -> Result<T, SettingError> {
         let words = match self.setting(name).key.kind {
             Kind::Choice(words) => words,
             _ => &[],
@@ -282,8 +255,7 @@ fn path(text: &str) -> Result<PathBuf, String> {
 }
 
 fn port(text: &str) -> Result<u16, String> {
-    value::count(text, 1, 65_535)
-        .and_then(|number| u16::try_from(number).map_err(|error| error.to_string()))
+    value::count(text, 1, 65_535).and_then(|number| u16::try_from(number).map_err(|error| error.to_string()))
 }
 
 #[cfg(test)]

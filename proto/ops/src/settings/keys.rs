@@ -117,10 +117,7 @@ pub struct Key {
 impl Key {
     /// The environment variable: `TIDEGATE_` and the name in upper case with underscores.
     pub fn env(&self) -> String {
-        format!(
-            "TIDEGATE_{}",
-            self.name.replace('-', "_").to_ascii_uppercase()
-        )
+        format!("TIDEGATE_{}", self.name.replace('-', "_").to_ascii_uppercase())
     }
 }
 
@@ -138,33 +135,13 @@ pub fn nearest(name: &str) -> Option<&'static str> {
         .map(|(_, name)| name)
 }
 
-const fn key(
-    name: &'static str,
-    default: Fallback,
-    kind: Kind,
-    scope: Scope,
-    help: &'static str,
-) -> Key {
-    Key {
-        name,
-        default,
-        help,
-        kind,
-        scope,
-        secret: false,
-        hubble_env: None,
-    }
+const fn key(name: &'static str, default: Fallback, kind: Kind, scope: Scope, help: &'static str) -> Key {
+    Key { name, default, help, kind, scope, secret: false, hubble_env: None }
 }
 
 /// Every setting, in the order in which `config view` prints them.
 pub static KEYS: &[Key] = &[
-    key(
-        "node-name",
-        Hostname,
-        Kind::Text,
-        Scope::SERVERS,
-        "Name of this node in flows and in the relay's node list",
-    ),
+    key("node-name", Hostname, Kind::Text, Scope::SERVERS, "Name of this node in flows and in the relay's node list"),
     key(
         "cluster-name",
         Value("default"),
@@ -228,13 +205,7 @@ pub static KEYS: &[Key] = &[
         Scope::COLLECTOR,
         "Folder of Kubernetes objects in YAML that is watched; none: observe only",
     ),
-    key(
-        "devices",
-        Empty,
-        Kind::List,
-        Scope::COLLECTOR,
-        "Uplink interfaces; none: those with a default route",
-    ),
+    key("devices", Empty, Kind::List, Scope::COLLECTOR, "Uplink interfaces; none: those with a default route"),
     key(
         "endpoint-interfaces",
         Empty,
@@ -270,13 +241,7 @@ pub static KEYS: &[Key] = &[
         Scope::COLLECTOR,
         "Drop selected traffic that cannot get its egress address",
     ),
-    key(
-        "tunnel-port",
-        Value("6269"),
-        Kind::Count,
-        Scope::COLLECTOR,
-        "UDP port of the VXLAN tunnel between nodes",
-    ),
+    key("tunnel-port", Value("6269"), Kind::Count, Scope::COLLECTOR, "UDP port of the VXLAN tunnel between nodes"),
     key(
         "tunnel-vni",
         Value("4269"),
@@ -345,26 +310,15 @@ mod tests {
     #[test]
     fn every_key_is_named_once_and_in_kebab_case() {
         for (at, key) in KEYS.iter().enumerate() {
-            assert!(
-                key.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'),
-                "{}",
-                key.name
-            );
-            assert!(
-                KEYS[at + 1..].iter().all(|other| other.name != key.name),
-                "{}",
-                key.name
-            );
+            assert!(key.name.chars().all(|c| c.is_ascii_lowercase() || c == '-'), "{}", key.name);
+            assert!(KEYS[at + 1..].iter().all(|other| other.name != key.name), "{}", key.name);
         }
     }
 
     #[test]
     fn a_misspelt_key_leads_to_the_one_meant() {
         assert_eq!(nearest("relay_listen"), Some("relay-listen"));
-        assert_eq!(
-            nearest("enable-egres-gateway"),
-            Some("enable-egress-gateway")
-        );
+        assert_eq!(nearest("enable-egres-gateway"), Some("enable-egress-gateway"));
         assert_eq!(nearest("zzz"), None);
     }
 }

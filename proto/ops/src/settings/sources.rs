@@ -59,9 +59,7 @@ impl Surroundings {
     pub fn of_process() -> Self {
         Self {
             env: std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
                 .filter(|(name, _)| name.starts_with("TIDEGATE_") || name.starts_with("HUBBLE_"))
                 .collect(),
             default_file: PathBuf::from("/etc/tidegate/config.yaml"),
@@ -70,10 +68,7 @@ impl Surroundings {
     }
 
     fn variable(&self, name: &str) -> Option<&str> {
-        self.env
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.env.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 
@@ -84,9 +79,7 @@ pub fn args(role: Role) -> Vec<Arg> {
         .long(CONFIG)
         .value_name("PATH")
         .help("Settings file in YAML [env: TIDEGATE_CONFIG] [default: /etc/tidegate/config.yaml]");
-    std::iter::once(config)
-        .chain(KEYS.iter().filter(|key| key.scope.contains(role)).map(arg))
-        .collect()
+    std::iter::once(config).chain(KEYS.iter().filter(|key| key.scope.contains(role)).map(arg)).collect()
 }
 
 /// The value of every key, in the order of [`KEYS`]. Keys outside the role are taken from the file
@@ -120,19 +113,13 @@ fn arg(key: &'static Key) -> Arg {
         Kind::Choice(words) => format!(" [one of: {}]", words.join(", ")),
         _ => String::new(),
     };
-    let arg = Arg::new(key.name)
-        .long(key.name)
-        .value_name(key.kind.value_name())
-        .help(format!(
-            "{} [env: {}]{default}{choices}",
-            key.help,
-            key.env()
-        ));
+    let arg = Arg::new(key.name).long(key.name).value_name(key.kind.value_name()).help(format!(
+        "{} [env: {}]{default}{choices}",
+        key.help,
+        key.env()
+    ));
     match key.kind {
-        Kind::Bool => arg
-            .num_args(0..=1)
-            .require_equals(true)
-            .default_missing_value("true"),
+        Kind::Bool => arg.num_args(0..=1).require_equals(true).default_missing_value("true"),
         _ => arg,
     }
 }
@@ -157,10 +144,7 @@ fn from_env(around: &Surroundings, key: &Key) -> Option<(String, Origin)> {
 /// the user brought along.
 fn from_hubble_env(around: &Surroundings, key: &Key) -> Option<(String, Origin)> {
     let name = key.hubble_env?;
-    Some((
-        around.variable(name)?.to_owned(),
-        Origin::Env(name.to_owned()),
-    ))
+    Some((around.variable(name)?.to_owned(), Origin::Env(name.to_owned())))
 }
 
 fn fallback(key: &Key) -> String {
@@ -179,40 +163,26 @@ fn settings_file(
     matches: &ArgMatches,
     around: &Surroundings,
 ) -> Result<BTreeMap<&'static str, (String, Origin)>, SettingError> {
-    let named = flag(matches, CONFIG)
-        .or_else(|| around.variable("TIDEGATE_CONFIG").map(str::to_owned))
-        .map(PathBuf::from);
+    let named =
+        flag(matches, CONFIG).or_else(|| around.variable("TIDEGATE_CONFIG").map(str::to_owned)).map(PathBuf::from);
     if let Some(path) = named {
         return read(&path, Origin::File(path.clone()));
     }
-    for (path, origin) in [
-        (
-            &around.default_file,
-            Origin::File(around.default_file.clone()),
-        ),
-        (&around.lab_file, Origin::Lab),
-    ] {
+    for (path, origin) in
+        [(&around.default_file, Origin::File(around.default_file.clone())), (&around.lab_file, Origin::Lab)]
+    {
         match read(path, origin) {
-            Err(SettingError::Unreadable { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound => {}
+            Err(SettingError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
             other => return other,
         }
     }
     Ok(BTreeMap::new())
 }
 
-fn read(
-    path: &Path,
-    origin: Origin,
-) -> Result<BTreeMap<&'static str, (String, Origin)>, SettingError> {
-    let text = std::fs::read_to_string(path).map_err(|source| SettingError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    let not_settings = |reason: String| SettingError::NotSettings {
-        path: path.to_owned(),
-        reason,
-    };
+fn read(path: &Path, origin: Origin) -> Result<BTreeMap<&'static str, (String, Origin)>, SettingError> {
+    let text =
+        std::fs::read_to_string(path).map_err(|source| SettingError::Unreadable { path: path.to_owned(), source })?;
+    let not_settings = |reason: String| SettingError::NotSettings { path: path.to_owned(), reason };
     let mapping = match serde_yaml_ng::from_str::<Value>(&text) {
         Ok(Value::Mapping(mapping)) => mapping,
         Ok(Value::Null) => Mapping::new(),
@@ -227,11 +197,7 @@ fn read(
         };
         let Some(key) = keys::find(&name) else {
             let nearest = keys::nearest(&name);
-            return Err(SettingError::UnknownKey {
-                path: path.to_owned(),
-                key: name,
-                nearest,
-            });
+            return Err(SettingError::UnknownKey { path: path.to_owned(), key: name, nearest });
         };
         match as_text(&value, key.kind) {
             Ok(Some(text)) => {
@@ -240,12 +206,7 @@ fn read(
             // `key:` with nothing behind it reads as not set.
             Ok(None) => {}
             Err(reason) => {
-                return Err(SettingError::BadValue {
-                    key: key.name,
-                    value: String::new(),
-                    origin,
-                    reason,
-                });
+                return Err(SettingError::BadValue { key: key.name, value: String::new(), origin, reason });
             }
         }
     }

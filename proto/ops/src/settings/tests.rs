@@ -10,10 +10,7 @@ use super::*;
 #[test]
 fn a_flag_wins_over_environment_file_and_default() {
     let world = World::new().file("cluster-name: from-file\n");
-    assert_eq!(
-        world.cluster(&[]),
-        ("from-file".to_owned(), Origin::File(world.default_file()))
-    );
+    assert_eq!(world.cluster(&[]), ("from-file".to_owned(), Origin::File(world.default_file())));
 
     let world = world.env("TIDEGATE_CLUSTER_NAME", "from-env");
     let origin = Origin::Env("TIDEGATE_CLUSTER_NAME".to_owned());
@@ -21,10 +18,7 @@ fn a_flag_wins_over_environment_file_and_default() {
 
     let flag = ["--cluster-name", "from-flag"];
     assert_eq!(world.cluster(&flag), ("from-flag".to_owned(), Origin::Flag));
-    assert_eq!(
-        World::new().cluster(&[]),
-        ("default".to_owned(), Origin::Default)
-    );
+    assert_eq!(World::new().cluster(&[]), ("default".to_owned(), Origin::Default));
 }
 
 #[test]
@@ -57,34 +51,19 @@ fn a_bad_value_is_answered_with_its_key_and_origin() {
     let error = World::new().file("dns-capture: maybe").refused(&[]);
     assert!(error.contains("dns-capture = \"maybe\" (file "), "{error}");
     assert!(error.contains("expected true or false"), "{error}");
-    let error = World::new()
-        .env("TIDEGATE_PEERS", "nameless:1")
-        .refused(&[]);
-    assert!(
-        error.contains("peers") && error.contains("env TIDEGATE_PEERS"),
-        "{error}"
-    );
+    let error = World::new().env("TIDEGATE_PEERS", "nameless:1").refused(&[]);
+    assert!(error.contains("peers") && error.contains("env TIDEGATE_PEERS"), "{error}");
     let error = World::new().file("log-level: loud").refused(&[]);
     assert!(error.contains("error, warn, info"), "{error}");
     let error = World::new().file("cluster-name: [a, b]").refused(&[]);
-    assert!(
-        error.contains("cluster-name") && error.contains("not a list"),
-        "{error}"
-    );
+    assert!(error.contains("cluster-name") && error.contains("not a list"), "{error}");
 }
 
 #[test]
 fn a_file_that_is_no_mapping_is_refused() {
-    assert!(
-        World::new()
-            .file("- a\n- b\n")
-            .refused(&[])
-            .contains("not a mapping")
-    );
+    assert!(World::new().file("- a\n- b\n").refused(&[]).contains("not a mapping"));
     assert!(World::new().file("a: [\n").refused(&[]).contains("line"));
-    let twice = World::new()
-        .file("insecure: true\ninsecure: false\n")
-        .refused(&[]);
+    let twice = World::new().file("insecure: true\ninsecure: false\n").refused(&[]);
     assert!(twice.contains("duplicate"), "{twice}");
 }
 
@@ -108,10 +87,7 @@ fn the_file_of_a_running_lab_stands_in_for_a_missing_default_file() {
 fn other_than_loopback_needs_insecure() {
     let open = ["--relay-listen", "0.0.0.0:4245"];
     let error = World::new().refused(&open);
-    assert!(
-        error.contains("relay-listen") && error.contains("--insecure"),
-        "{error}"
-    );
+    assert!(error.contains("relay-listen") && error.contains("--insecure"), "{error}");
     let open = ["--relay-listen", "0.0.0.0:4245", "--insecure"];
     let settings = World::new().resolve(Role::Relay, &open).expect("allowed");
     assert_eq!(settings.relay_listen.to_string(), "0.0.0.0:4245");
@@ -124,25 +100,15 @@ fn other_than_loopback_needs_insecure() {
 #[test]
 fn a_yaml_sequence_reads_like_a_comma_list() {
     let world = World::new().file("peers:\n- a=unix:///run/a.sock\n- b=127.0.0.1:4244\n");
-    let names: Vec<_> = world
-        .resolve(Role::Relay, &[])
-        .expect("valid")
-        .peers
-        .into_iter()
-        .map(|p| p.name)
-        .collect();
+    let names: Vec<_> = world.resolve(Role::Relay, &[]).expect("valid").peers.into_iter().map(|p| p.name).collect();
     assert_eq!(names, ["a", "b"]);
 }
 
 #[test]
 fn a_boolean_flag_without_a_value_means_true() {
     let world = World::new();
-    let on = world
-        .resolve(Role::Collector, &["--dns-capture"])
-        .expect("valid");
-    let off = world
-        .resolve(Role::Collector, &["--dns-capture=false"])
-        .expect("valid");
+    let on = world.resolve(Role::Collector, &["--dns-capture"]).expect("valid");
+    let off = world.resolve(Role::Collector, &["--dns-capture=false"]).expect("valid");
     assert!(on.dns_capture && !off.dns_capture);
 }
 
@@ -152,19 +118,10 @@ fn the_view_shows_every_key_and_no_password() {
     let settings = world.resolve(Role::View, &[]).expect("valid");
     let view = settings.view();
     assert_eq!(view.len(), KEYS.len());
-    let manifests = view
-        .iter()
-        .find(|line| line.key == "manifests")
-        .expect("listed");
+    let manifests = view.iter().find(|line| line.key == "manifests").expect("listed");
     assert_eq!(manifests.value, "https://me:REDACTED@host/x");
-    let egress = view
-        .iter()
-        .find(|line| line.key == "enable-egress-gateway")
-        .expect("listed");
-    assert_eq!(
-        (egress.value.as_str(), &egress.origin),
-        ("true", &Origin::Default)
-    );
+    let egress = view.iter().find(|line| line.key == "enable-egress-gateway").expect("listed");
+    assert_eq!((egress.value.as_str(), &egress.origin), ("true", &Origin::Default));
 }
 
 #[test]
@@ -178,25 +135,15 @@ fn a_secret_is_shown_as_set_but_not_what_it_is() {
         secret: true,
         hubble_env: None,
     };
-    let setting = |value: &str| Setting {
-        key: &SECRET,
-        value: value.to_owned(),
-        origin: Origin::Default,
-    };
+    let setting = |value: &str| Setting { key: &SECRET, value: value.to_owned(), origin: Origin::Default };
     assert_eq!(setting("hunter2").shown(), "REDACTED");
     assert_eq!(setting("").shown(), "");
 }
 
 #[test]
 fn the_help_names_variable_and_default() {
-    let help = Command::new("relay")
-        .args(args(Role::Relay))
-        .render_long_help()
-        .to_string();
-    assert!(
-        help.contains("TIDEGATE_RELAY_LISTEN") && help.contains("127.0.0.1:4245"),
-        "{help}"
-    );
+    let help = Command::new("relay").args(args(Role::Relay)).render_long_help().to_string();
+    assert!(help.contains("TIDEGATE_RELAY_LISTEN") && help.contains("127.0.0.1:4245"), "{help}");
     assert!(!help.contains("--tunnel-port"), "{help}");
 }
 
@@ -210,17 +157,10 @@ impl World {
     fn new() -> Self {
         use std::sync::atomic::{AtomicU32, Ordering};
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let name = format!(
-            "tidegate-settings-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("tidegate-settings-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).expect("temp dir is writable");
-        Self {
-            folder,
-            env: BTreeMap::new(),
-        }
+        Self { folder, env: BTreeMap::new() }
     }
 
     fn file(self, text: &str) -> Self {
@@ -242,11 +182,7 @@ impl World {
     }
 
     fn resolve(&self, role: Role, flags: &[&str]) -> Result<Settings, SettingError> {
-        resolve_in(
-            &matches(role, flags),
-            role,
-            &surroundings(&self.folder, &self.env),
-        )
+        resolve_in(&matches(role, flags), role, &surroundings(&self.folder, &self.env))
     }
 
     fn client(&self) -> Settings {
@@ -254,17 +190,12 @@ impl World {
     }
 
     fn refused(&self, flags: &[&str]) -> String {
-        self.resolve(Role::Relay, flags)
-            .expect_err("must be refused")
-            .to_string()
+        self.resolve(Role::Relay, flags).expect_err("must be refused").to_string()
     }
 
     fn cluster(&self, flags: &[&str]) -> (String, Origin) {
         let settings = self.resolve(Role::Relay, flags).expect("valid settings");
-        let line = settings
-            .view()
-            .into_iter()
-            .find(|line| line.key == "cluster-name");
+        let line = settings.view().into_iter().find(|line| line.key == "cluster-name");
         let line = line.expect("cluster-name is listed");
         assert_eq!(line.value, settings.cluster_name);
         (line.value, line.origin)
@@ -279,15 +210,9 @@ impl Drop for World {
 
 fn matches(role: Role, flags: &[&str]) -> ArgMatches {
     let arguments = std::iter::once("test").chain(flags.iter().copied());
-    Command::new("test")
-        .args(args(role))
-        .get_matches_from(arguments)
+    Command::new("test").args(args(role)).get_matches_from(arguments)
 }
 
 fn surroundings(folder: &Path, env: &BTreeMap<String, String>) -> Surroundings {
-    Surroundings {
-        env: env.clone(),
-        default_file: folder.join("config.yaml"),
-        lab_file: folder.join("lab.yaml"),
-    }
+    Surroundings { env: env.clone(), default_file: folder.join("config.yaml"), lab_file: folder.join("lab.yaml") }
 }

@@ -24,9 +24,7 @@ impl FromStr for Address {
             let path = path.strip_prefix("//").unwrap_or(path);
             return match path.starts_with('/') {
                 true => Ok(Address::Unix(PathBuf::from(path))),
-                false => {
-                    Err("a socket path is absolute, for example unix:///run/x.sock".to_owned())
-                }
+                false => Err("a socket path is absolute, for example unix:///run/x.sock".to_owned()),
             };
         }
         if text.contains("://") {
@@ -69,40 +67,24 @@ pub(super) fn peers(text: &str) -> Result<Vec<Peer>, String> {
     let mut peers: Vec<Peer> = Vec::new();
     for item in list(text) {
         let (name, address) = item.split_once('=').ok_or_else(|| {
-            format!(
-                "{item:?} has no name; expected name=address, for example worker=172.19.0.12:4244"
-            )
+            format!("{item:?} has no name; expected name=address, for example worker=172.19.0.12:4244")
         })?;
         let name = name.trim();
         if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(format!(
-                "{item:?} has no usable name; expected name=address"
-            ));
+            return Err(format!("{item:?} has no usable name; expected name=address"));
         }
         if peers.iter().any(|peer| peer.name == name) {
-            return Err(format!(
-                "peer {name:?} is listed twice; give each node one address"
-            ));
+            return Err(format!("peer {name:?} is listed twice; give each node one address"));
         }
-        let address = address
-            .trim()
-            .parse()
-            .map_err(|reason| format!("of peer {name:?}: {reason}"))?;
-        peers.push(Peer {
-            name: name.to_owned(),
-            address,
-        });
+        let address = address.trim().parse().map_err(|reason| format!("of peer {name:?}: {reason}"))?;
+        peers.push(Peer { name: name.to_owned(), address });
     }
     Ok(peers)
 }
 
 /// Comma-separated items without surrounding blanks; empty items are skipped.
 pub(super) fn list(text: &str) -> Vec<String> {
-    text.split(',')
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
-        .map(str::to_owned)
-        .collect()
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
 /// `address:port`; `localhost` stands for 127.0.0.1.
@@ -111,9 +93,7 @@ pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
         Some(port) => format!("127.0.0.1:{port}"),
         None => text.to_owned(),
     };
-    numeric
-        .parse()
-        .map_err(|_| "expected address:port, for example 127.0.0.1:4245".to_owned())
+    numeric.parse().map_err(|_| "expected address:port, for example 127.0.0.1:4245".to_owned())
 }
 
 /// `true` or `false`.
@@ -139,13 +119,9 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let mut rest = text;
     let mut total = 0.0_f64;
     while !rest.is_empty() {
-        let digits = rest
-            .find(|c: char| !c.is_ascii_digit() && c != '.')
-            .ok_or(example)?;
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(example)?;
         let (number, tail) = rest.split_at(digits);
-        let unit_end = tail
-            .find(|c: char| c.is_ascii_digit() || c == '.')
-            .unwrap_or(tail.len());
+        let unit_end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, tail) = tail.split_at(unit_end);
         total += number.parse::<f64>().map_err(|_| example)? * seconds_per(unit).ok_or(example)?;
         rest = tail;
@@ -222,24 +198,9 @@ mod tests {
 
     #[test]
     fn an_address_is_a_host_with_port_or_a_socket_path() {
-        assert_eq!(
-            "[::1]:4245".parse(),
-            Ok(Address::Tcp("[::1]:4245".to_owned()))
-        );
-        assert_eq!(
-            "unix:///run/a.sock".parse(),
-            Ok(Address::Unix("/run/a.sock".into()))
-        );
-        for bad in [
-            "",
-            "host",
-            "host:",
-            "host:0",
-            ":4245",
-            "::1:4245",
-            "unix://x",
-            "tls://a:1",
-        ] {
+        assert_eq!("[::1]:4245".parse(), Ok(Address::Tcp("[::1]:4245".to_owned())));
+        assert_eq!("unix:///run/a.sock".parse(), Ok(Address::Unix("/run/a.sock".into())));
+        for bad in ["", "host", "host:", "host:0", ":4245", "::1:4245", "unix://x", "tls://a:1"] {
             assert!(bad.parse::<Address>().is_err(), "{bad:?}");
         }
     }
@@ -254,10 +215,7 @@ mod tests {
 
     #[test]
     fn the_password_of_a_url_is_never_shown() {
-        assert_eq!(
-            redacted("postgres://me:s3:cr@t@db/flows,http://x/y"),
-            "postgres://me:REDACTED@db/flows,http://x/y"
-        );
+        assert_eq!(redacted("postgres://me:s3:cr@t@db/flows,http://x/y"), "postgres://me:REDACTED@db/flows,http://x/y");
         assert_eq!(redacted("a=unix:///run/a.sock"), "a=unix:///run/a.sock");
     }
 }
