@@ -1,0 +1,78 @@
+#!/usr/bin/env bash
+# Installs what building and testing need and this machine lacks: Debian packages, and the
+# toolchain's rustfmt and clippy. With everything in place it changes nothing and takes no time.
+#
+# Where it cannot install (another distribution, not root) it names what to install and goes on:
+# whatever then cannot run says so itself.
+set -euo pipefail
+
+packages=(
+    # a linker for Rust, and for the C of the TLS library
+    gcc libc6-dev
+    # the probes' compiler, see ebpf/build.sh
+    rustc-web libstd-rust-web-dev-bpf llvm-22
+    # what the collector and the lab call
+    nftables iproute2 iputils-ping dnsutils curl tcpdump ca-certificates
+    # the client made from server reflection
+    python3 python3-venv
+)
+
+main() {
+    install_packages
+    install_components
+}
+
+install_packages() {
+    command -v dpkg-query >/dev/null || {
+        notice "not a Debian machine: packages like these are needed: ${packages[*]}"
+        return
+    }
+    local missing
+    mapfile -t missing < <(missing_packages)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" -ne 0 ]; then
+        notice "not root, so these are not installed: ${missing[*]}"
+        return
+    fi
+    echo "== installing ${missing[*]}"
+    # A second apt on the machine is waited for, as on a freshly booted one.
+    local apt=(apt-get -q -o DPkg::Lock::Timeout=300)
+    export DEBIAN_FRONTEND=noninteractive
+    "${apt[@]}" update
+    local unknown=() known=() package
+    for package in "${missing[@]}"; do
+        if apt-cache show "$package" >/dev/null 2>&1; then known+=("$package"); else unknown+=("$package"); fi
+    done
+    [ ${#known[@]} -eq 0 ] || "${apt[@]}" install -y --no-install-recommends "${known[@]}" </dev/null
+    [ ${#unknown[@]} -eq 0 ] || notice "this machine's package lists do not have: ${unknown[*]}"
+}
+
+missing_packages() {
+    local package
+    for package in "${packages[@]}"; do
+        [ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || echo "$package"
+    done
+}
+
+install_components() {
+    command -v cargo >/dev/null || {
+        echo "there is no cargo: install Rust 1.95 or newer (https://rustup.rs)" >&2
+        exit 1
+    }
+    local component
+    for component in rustfmt clippy; do
+        cargo "${component/rustfmt/fmt}" --version >/dev/null 2>&1 && continue
+        if command -v rustup >/dev/null; then
+            echo "== installing $component"
+            rustup component add "$component"
+        else
+            notice "there is no $component: install the one of this Rust"
+        fi
+    done
+}
+
+notice() {
+    echo "== notice: $*" >&2
+}
+
+main
