@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, Command};
 
 use crate::exit::{Exit, complain};
-use crate::{completion, list, observe, relay, status, version, watch};
+use crate::{collector, completion, config, egress, lab, list, objects, observe, relay, status, version, watch};
 
 /// Every command with its flags.
 pub(crate) fn command() -> Command {
@@ -18,7 +18,15 @@ pub(crate) fn command() -> Command {
         .subcommand(status::command())
         .subcommand(list::command())
         .subcommand(watch::command())
+        .subcommand(egress::command())
+        .subcommand(objects::apply_command())
+        .subcommand(objects::get_command())
+        .subcommand(objects::delete_command())
+        .subcommand(config::command())
+        .subcommand(collector::command())
         .subcommand(relay::command())
+        .subcommand(lab::command())
+        .subcommand(collector::cleanup_command())
         .subcommand(version::command())
         .subcommand(completion::command())
 }
@@ -68,7 +76,15 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<Exit> {
         Some(("status", matches)) => status::run(matches),
         Some(("list", matches)) => list::run(matches),
         Some(("watch", matches)) => watch::run(matches),
+        Some(("egress", matches)) => egress::run(matches),
+        Some(("apply", matches)) => objects::apply(matches),
+        Some(("get", matches)) => objects::get(matches),
+        Some(("delete", matches)) => objects::delete(matches),
+        Some(("config", matches)) => config::run(matches),
+        Some(("collector", matches)) => collector::run(matches),
         Some(("relay", matches)) => relay::run(matches),
+        Some(("lab", matches)) => lab::run(matches),
+        Some(("cleanup", matches)) => collector::cleanup(matches),
         Some(("version", _)) => version::run(),
         Some(("completion", matches)) => completion::run(matches, command()),
         _ => Ok(Exit::Failed),

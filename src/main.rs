@@ -3,9 +3,14 @@
 
 mod cli;
 mod client;
+mod collector;
 mod completion;
+mod config;
+mod egress;
 mod exit;
+mod lab;
 mod list;
+mod objects;
 mod observe;
 mod print;
 mod relay;

@@ -178,6 +178,16 @@ pub fn delete(folder: &Path, kind: &str, namespace: &str, name: &str) -> anyhow:
     }
 }
 
+/// Kind, namespace and name of every object in `source`, for `delete -f`.
+pub fn names_in(source: &str, origin: &str) -> anyhow::Result<Vec<(String, String, String)>> {
+    let documents = split(source).with_context(|| origin.to_owned())?;
+    let named = documents.iter().filter(|document| !document.is_null()).map(|document| {
+        let head: Head = objects::typed(document).map_err(|message| anyhow::anyhow!("{origin}: {message}"))?;
+        Ok((head.kind, head.metadata.namespace.unwrap_or_default(), head.metadata.name))
+    });
+    named.collect()
+}
+
 /// The kind that a command-line word means: its name, plural or short name, any case.
 pub fn kind_named(word: &str) -> anyhow::Result<&'static str> {
     const KINDS: [(&str, &[&str]); 5] = [

@@ -18,6 +18,8 @@ pub enum Role {
     Lab,
     /// A command that asks a running collector or relay.
     Client,
+    /// A command that edits the folder of manifests.
+    Objects,
     /// `config view`, which shows every key.
     View,
 }
@@ -30,6 +32,7 @@ impl Scope {
     const COLLECTOR: Scope = Scope(1 << Role::Collector as u8 | Scope::UP.0);
     const RELAY: Scope = Scope(1 << Role::Relay as u8 | Scope::UP.0 | Scope::LAB.0);
     const SERVERS: Scope = Scope(Scope::COLLECTOR.0 | Scope::RELAY.0);
+    const MANIFESTS: Scope = Scope(Scope::COLLECTOR.0 | 1 << Role::Objects as u8);
     const CLIENT: Scope = Scope(1 << Role::Client as u8);
     const ALL: Scope = Scope(u8::MAX);
     const UP: Scope = Scope(1 << Role::Up as u8);
@@ -202,7 +205,7 @@ pub static KEYS: &[Key] = &[
         "manifests",
         Empty,
         Kind::Path,
-        Scope::COLLECTOR,
+        Scope::MANIFESTS,
         "Folder of Kubernetes objects in YAML that is watched; none: observe only",
     ),
     key("devices", Empty, Kind::List, Scope::COLLECTOR, "Uplink interfaces; none: those with a default route"),
