@@ -75,7 +75,12 @@ stage_dependencies() {
         notice "cargo-deny is not installed, so deny.toml was not asked (cargo install cargo-deny)"
         return 0
     }
-    cargo deny check
+    cargo deny --locked check licenses bans sources || return
+    cargo deny fetch db >/dev/null 2>&1 || {
+        notice "the advisory database cannot be fetched, so known faults of dependencies were not asked for"
+        return 0
+    }
+    cargo deny --locked check advisories
 }
 
 conclude() {
