@@ -64,8 +64,8 @@ fn opaque(rest: &str, after_word: bool) -> usize {
     if rest.starts_with('"') {
         return escaped(rest, '"');
     }
-    if rest.starts_with('\'') {
-        let mut chars = rest[1..].chars();
+    if let Some(quoted) = rest.strip_prefix('\'') {
+        let mut chars = quoted.chars();
         let one = chars.next();
         let literal = one == Some('\\') || chars.next() == Some('\'');
         return if literal { escaped(rest, '\'') } else { 0 };
