@@ -10,7 +10,6 @@ use tonic::transport::Endpoint;
 
 use crate::client;
 use crate::exit::Exit;
-use crate::print::grid::Grid;
 
 /// The command with its subcommand.
 pub(crate) fn command() -> Command {
@@ -41,9 +40,12 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
         // Nothing runs here: what would be in force.
         Err(_) => settings.view().into_iter().map(|one| [one.key.to_owned(), one.value, one.origin.to_string()]).collect(),
     };
-    let mut grid = Grid::default();
-    rows.into_iter().for_each(|row| grid.row(row));
-    io::stdout().write_all(grid.take().as_bytes())?;
+    let widest = rows.iter().map(|[key, ..]| key.len()).max().unwrap_or(0);
+    let mut out = io::stdout().lock();
+    for [key, value, origin] in rows {
+        // The value is not padded: a long one must not push every origin off the screen.
+        writeln!(out, "{key:<widest$} {value} ({origin})")?;
+    }
     Ok(Exit::Done)
 }
 

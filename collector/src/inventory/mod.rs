@@ -18,7 +18,7 @@ use tidegate_flow::{
     identity,
 };
 
-use objects::{Body, Namespace, Node, Object, Pod};
+use objects::{Body, Namespace, Node, Object, Pod, Service};
 
 /// Pods, nodes, services and namespaces at one moment.
 #[derive(Debug, Default)]
@@ -97,6 +97,11 @@ impl Inventory {
             }
         }
         inventory.pods.sort_by(|a, b| a.name.cmp(&b.name));
+        for object in objects {
+            if let Body::Service(service) = &object.body {
+                inventory.identify_service(object, service);
+            }
+        }
         inventory
     }
 
@@ -121,6 +126,25 @@ impl Inventory {
     #[must_use]
     pub fn node_at(&self, address: Ipv4Addr) -> Option<&str> {
         self.nodes.iter().find(|(_, node)| node.addresses.contains(&address)).map(|(name, _)| name.as_str())
+    }
+
+    /// Before the node chooses a backend, a service's address stands for all of them: it has the
+    /// identity that its pods share, and no pod's name.
+    fn identify_service(&mut self, object: &Object, service: &Service) {
+        if service.selector.is_empty() {
+            return;
+        }
+        let behind = self.pods.iter().find(|pod| {
+            pod.namespace == object.namespace
+                && service.selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value))
+        });
+        let Some(backend) = behind.and_then(|pod| self.endpoints.get(&IpAddr::V4(pod.address))) else {
+            return;
+        };
+        let endpoint = Arc::new(Endpoint { id: 0, pod: String::new(), ..Endpoint::clone(backend) });
+        for address in service.addresses() {
+            self.endpoints.insert(address, Arc::clone(&endpoint));
+        }
     }
 
     fn add_node(&mut self, name: &str, node: &Node, local: &str) {

@@ -89,6 +89,8 @@ pub struct Pod {
 /// A service's relevant fields.
 #[derive(Clone, Debug, Default)]
 pub struct Service {
+    /// Labels of the pods behind it; empty if it selects none.
+    pub selector: BTreeMap<String, String>,
     ips: Vec<String>,
 }
 
@@ -220,6 +222,7 @@ struct RawServiceSpec {
     cluster_ips: Vec<String>,
     #[serde(rename = "externalIPs")]
     external_ips: Vec<String>,
+    selector: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -277,7 +280,7 @@ pub(super) fn core(kind: &str, document: &Value) -> Option<Result<Body, String>>
             ips.extend(raw.spec.cluster_ip);
             ips.extend(raw.spec.external_ips);
             ips.extend(raw.status.load_balancer.ingress.into_iter().filter_map(|one| one.ip));
-            Body::Service(Service { ips })
+            Body::Service(Service { selector: raw.spec.selector, ips })
         }),
         _ => return None,
     })

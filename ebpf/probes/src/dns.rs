@@ -1,4 +1,6 @@
-//! Copying DNS messages to the collector, once each: at the endpoint's node.
+//! Copying DNS messages to the collector, once each: at the node of the endpoint that asks. A
+//! query is taken from the asking endpoint's device, an answer on its way to it; the same
+//! messages at the resolver's own pod are not taken again.
 
 use crate::{
     maps::{config, count, DNS},
@@ -34,20 +36,27 @@ struct Record {
 #[map]
 static DNS_SCRATCH: PerCpuArray<Record> = PerCpuArray::with_max_entries(1, 0);
 
-/// Copies the packet's message if it is a DNS query or answer over UDP.
+/// Copies the message of a packet from an endpoint if it goes to a resolver.
 #[inline(always)]
-pub fn capture(ctx: &TcContext, packet: &Packet) {
-    let tuple = &packet.tuple;
-    if tuple.protocol != UDP || (tuple.source_port != PORT && tuple.destination_port != PORT) {
-        return;
+pub fn query(ctx: &TcContext, packet: &Packet) {
+    if packet.tuple.protocol == UDP && packet.tuple.destination_port == PORT {
+        copy(ctx, packet);
     }
-    if config().flags & Config::CAPTURE_DNS != 0 {
+}
+
+/// Copies the message of a packet to an endpoint if it comes from a resolver.
+#[inline(always)]
+pub fn answer(ctx: &TcContext, packet: &Packet) {
+    if packet.tuple.protocol == UDP && packet.tuple.source_port == PORT {
         copy(ctx, packet);
     }
 }
 
 #[inline(always)]
 fn copy(ctx: &TcContext, packet: &Packet) {
+    if config().flags & Config::CAPTURE_DNS == 0 {
+        return;
+    }
     let start = packet.l4 + UDP_HEADER;
     let end = ctx.len();
     if end < start + DNS_HEADER {

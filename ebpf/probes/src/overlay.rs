@@ -56,7 +56,7 @@ fn reply(ctx: &TcContext, packet: &Packet, flow: &mut Flow) -> Outcome {
     if packet.ttl <= 1 {
         return Outcome::Drop(reason::FIB_LOOKUP_FAILED, cause::EXPIRED);
     }
-    dns::capture(ctx, packet);
+    dns::answer(ctx, packet);
     flow::reply(&packet.tuple.reversed(), flow, packet, point::OVERLAY_REPLY);
     if !nat::hop(ctx, packet) {
         return Outcome::Drop(reason::INVALID_HEADER, cause::NONE);

@@ -23,7 +23,7 @@ pub fn from(ctx: &TcContext, packet: &Packet) -> Outcome {
     if packet.kind != Kind::Tracked {
         return untracked(packet);
     }
-    dns::capture(ctx, packet);
+    dns::query(ctx, packet);
     if let Some(flow) = FLOWS.get_ptr_mut(packet.tuple) {
         // SAFETY: a map value, valid for the run of the program.
         let flow = unsafe { &mut *flow };
@@ -50,7 +50,7 @@ pub fn to(ctx: &TcContext, packet: &Packet) {
     if packet.kind != Kind::Tracked {
         return;
     }
-    dns::capture(ctx, packet);
+    dns::answer(ctx, packet);
     let opened_by_endpoint = packet.tuple.reversed();
     if let Some(flow) = FLOWS.get_ptr_mut(opened_by_endpoint) {
         // SAFETY: a map value, valid for the run of the program.

@@ -37,6 +37,6 @@ pub fn inbound(ctx: &TcContext, packet: &Packet) -> Outcome {
     let mut delivered = Packet { ..*packet };
     delivered.tuple.destination = reverse.endpoint;
     delivered.tuple.destination_port = reverse.endpoint_port;
-    dns::capture(ctx, &delivered);
+    dns::answer(ctx, &delivered);
     route::deliver(ctx, reverse.ifindex, &reverse.header)
 }
