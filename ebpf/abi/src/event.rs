@@ -58,7 +58,7 @@ record!(Event, 96);
 pub mod kind {
     /// First packet of a connection.
     pub const NEW: u8 = 1;
-    /// A TCP flag was seen for the first time in its direction.
+    /// A TCP flag was seen for the first time in its direction, or the first answer.
     pub const FLAGS: u8 = 2;
     /// The connection is active; sent at most once an interval.
     pub const ACTIVE: u8 = 3;

@@ -86,7 +86,7 @@ pub fn forward(key: &Tuple, flow: &mut Flow, packet: &Packet) {
     flow.last = now;
     let fresh = packet.flags & !flow.flags;
     flow.flags |= packet.flags;
-    if let Some(kind) = due(fresh, &mut flow.reported, now) {
+    if let Some(kind) = due(fresh, true, &mut flow.reported, now) {
         // A translated connection's reply counters are in its other entry; this is the rare path.
         let reverse = if flow.kind == flow_kind::TRANSLATED { reverse_of(key, flow) } else { None };
         let seen = Seen { kind, point: flow.point, reply: false, flags: packet.flags, icmp: packet.icmp };
@@ -97,13 +97,14 @@ pub fn forward(key: &Tuple, flow: &mut Flow, packet: &Packet) {
 /// Counts a reply in the connection's own entry. `key` is the connection's, not the packet's.
 #[inline(always)]
 pub fn reply(key: &Tuple, flow: &mut Flow, packet: &Packet, point: u8) {
+    let answered = flow.reply_packets != 0;
     add(&mut flow.reply_packets, 1);
     add(&mut flow.reply_bytes, packet.length as u64);
     let now = now();
     flow.last = now;
     let fresh = packet.flags & !flow.reply_flags;
     flow.reply_flags |= packet.flags;
-    if let Some(kind) = due(fresh, &mut flow.reported, now) {
+    if let Some(kind) = due(fresh, answered, &mut flow.reported, now) {
         let seen = Seen { kind, point, reply: true, flags: packet.flags, icmp: packet.icmp };
         report::connection(key, flow, None, seen);
     }
@@ -112,13 +113,14 @@ pub fn reply(key: &Tuple, flow: &mut Flow, packet: &Packet, point: u8) {
 /// Counts a reply in the reverse entry of a translated connection.
 #[inline(always)]
 pub fn translated_reply(reverse: &mut Reverse, packet: &Packet) {
+    let answered = reverse.packets != 0;
     add(&mut reverse.packets, 1);
     add(&mut reverse.bytes, packet.length as u64);
     let now = now();
     reverse.last = now;
     let fresh = packet.flags & !reverse.flags;
     reverse.flags |= packet.flags;
-    if let Some(kind) = due(fresh, &mut reverse.reported, now) {
+    if let Some(kind) = due(fresh, answered, &mut reverse.reported, now) {
         let key = reverse.flow_key(&packet.tuple);
         if let Some(flow) = FLOWS.get_ptr_mut(key) {
             // SAFETY: a map value, valid for the run of the program.
@@ -167,10 +169,11 @@ fn reverse_of<'a>(key: &Tuple, flow: &Flow) -> Option<&'a Reverse> {
     REVERSE.get_ptr(reply_key(key, flow)).map(|reverse| unsafe { &*reverse })
 }
 
-/// Which event is due, if any: a flag seen first, a packet where all are asked for, an interval over.
+/// Which event is due, if any: a flag seen first, the first answer, a packet where all are asked
+/// for, an interval over.
 #[inline(always)]
-fn due(fresh: u8, reported: &mut u64, now: u64) -> Option<u8> {
-    if fresh & tcp_flag::REPORTED != 0 {
+fn due(fresh: u8, answered: bool, reported: &mut u64, now: u64) -> Option<u8> {
+    if fresh & tcp_flag::REPORTED != 0 || !answered {
         *reported = now;
         return Some(kind::FLAGS);
     }
