@@ -1,31 +1,7 @@
 //! Which fields of a flow are asked for. Ours asks for all of them by default: a mask saves
 //! little and hides the names.
 
-use tidegate_proto::schema;
-
-/// The fields that Hubble's command line asks for; names and directions are not among them.
-const HUBBLE_DEFAULT: &[&str] = &[
-    "time",
-    "source.identity",
-    "source.namespace",
-    "source.pod_name",
-    "destination.identity",
-    "destination.namespace",
-    "destination.pod_name",
-    "source_service",
-    "destination_service",
-    "l4",
-    "IP",
-    "ethernet",
-    "l7",
-    "Type",
-    "node_name",
-    "is_reply",
-    "event_type",
-    "verdict",
-    "Summary",
-    "ip_trace_id",
-];
+use tidegate_proto::{mask::STOCK_DEFAULT, schema};
 
 /// The paths to ask for; none means every field. `own` is the value of `--field-mask`, and
 /// `default` whether Hubble's default mask was asked for.
@@ -36,7 +12,7 @@ pub(crate) fn paths(own: Option<&str>, default: bool, format: &str) -> anyhow::R
     let json = matches!(format, "json" | "jsonpb");
     let Some(own) = own else {
         let paths = if default && !json {
-            HUBBLE_DEFAULT
+            STOCK_DEFAULT.as_slice()
         } else {
             &[]
         };
@@ -64,12 +40,12 @@ mod tests {
     fn every_field_is_asked_for_by_default() {
         assert!(paths(None, false, "compact").unwrap().is_empty());
         assert!(paths(None, true, "json").unwrap().is_empty());
-        assert_eq!(paths(None, true, "compact").unwrap(), HUBBLE_DEFAULT);
+        assert_eq!(paths(None, true, "compact").unwrap(), STOCK_DEFAULT);
     }
 
     #[test]
     fn the_default_mask_names_fields_that_exist() {
-        for path in HUBBLE_DEFAULT {
+        for path in STOCK_DEFAULT {
             assert!(schema::has_path("flow.Flow", path), "{path}");
         }
     }

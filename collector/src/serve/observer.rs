@@ -158,7 +158,7 @@ async fn stream(sources: Sources, node: String, query: Query, sender: mpsc::Send
                     let frame = match &**entry {
                         Entry::Flow(recorded) => {
                             sent += 1;
-                            recorded.encoded.frame(query.info)
+                            query.frame(recorded)
                         }
                         Entry::Lost(lost) => lost_frame(&node, *lost),
                     };

@@ -1,7 +1,7 @@
 //! What a GetFlows request means on one node: where to start, what to send, when to end.
 
 use tidegate_flow::Filter;
-use tidegate_proto::{encode, filter, observer::GetFlowsRequest};
+use tidegate_proto::{Frame, encode, filter, mask::Mask, observer::GetFlowsRequest};
 use tonic::Status;
 
 use crate::history::{Entry, History, Recorded, Step};
@@ -19,7 +19,8 @@ pub(super) struct Query {
     /// Keep streaming.
     pub(super) follow: bool,
     /// Send our own facts, and the ends of connections.
-    pub(super) info: bool,
+    info: bool,
+    mask: Option<Mask>,
 }
 
 /// What to do with an entry that was read.
@@ -49,6 +50,8 @@ impl Query {
             first: request.first,
             follow: request.follow,
             info: encode::wants_info(request),
+            mask: Mask::new(request.field_mask.as_ref())
+                .map_err(|path| Status::invalid_argument(format!("invalid fieldmask: no field {path:?} in flow.Flow")))?,
         })
     }
 
@@ -92,6 +95,16 @@ impl Query {
                 let late = self.since.is_some_and(|since| entry.time() < since);
                 if !late && self.wants(recorded) { Answer::Send } else { Answer::Skip }
             }
+        }
+    }
+
+    /// The bytes that answer the request.
+    pub(super) fn frame(&self, recorded: &Recorded) -> Frame {
+        let frame = recorded.encoded.frame(self.info);
+        match &self.mask {
+            // What we encoded ourselves is not malformed; if it were, the whole says more than nothing.
+            Some(mask) => mask.cut(&frame).unwrap_or(frame),
+            None => frame,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod encode;
 pub mod filter;
 pub mod frame;
 pub mod json;
+pub mod mask;
 pub mod scan;
 pub mod schema;
 
