@@ -89,7 +89,7 @@ pub(super) fn gather(
     role: Role,
     around: &Surroundings,
 ) -> Result<Vec<(&'static Key, String, Origin)>, SettingError> {
-    let file = settings_file(matches, around)?;
+    let file = settings_file(matches, role, around)?;
     let mut values = Vec::with_capacity(KEYS.len());
     for key in KEYS {
         let here = key.scope.contains(role);
@@ -158,9 +158,10 @@ fn fallback(key: &Key) -> String {
 }
 
 /// The keys of the one file that applies: the named one, which must exist, else the default one,
-/// else that of a running lab.
+/// else, for commands that ask and edit, that of a running lab.
 fn settings_file(
     matches: &ArgMatches,
+    role: Role,
     around: &Surroundings,
 ) -> Result<BTreeMap<&'static str, (String, Origin)>, SettingError> {
     let named =
@@ -168,9 +169,11 @@ fn settings_file(
     if let Some(path) = named {
         return read(&path, Origin::File(path.clone()));
     }
-    for (path, origin) in
-        [(&around.default_file, Origin::File(around.default_file.clone())), (&around.lab_file, Origin::Lab)]
-    {
+    let standard = Some((&around.default_file, Origin::File(around.default_file.clone())));
+    // The lab's policies are for the lab: a collector or relay of this machine must not take them up.
+    let asks = matches!(role, Role::Client | Role::Objects | Role::View);
+    let lab = asks.then_some((&around.lab_file, Origin::Lab));
+    for (path, origin) in [standard, lab].into_iter().flatten() {
         match read(path, origin) {
             Err(SettingError::Unreadable { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {}
             other => return other,

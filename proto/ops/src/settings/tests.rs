@@ -77,10 +77,21 @@ fn a_missing_named_file_is_an_error_and_a_missing_default_is_not() {
 #[test]
 fn the_file_of_a_running_lab_stands_in_for_a_missing_default_file() {
     let world = World::new();
-    world.write("lab.yaml", "cluster-name: kind\n");
-    assert_eq!(world.cluster(&[]), ("kind".to_owned(), Origin::Lab));
-    let world = world.file("cluster-name: mine\n");
-    assert_eq!(world.cluster(&[]).0, "mine");
+    world.write("lab.yaml", "server: localhost:1\n");
+    let server = |world: &World| world.resolve(Role::Client, &[]).expect("valid").server.to_string();
+    assert_eq!(server(&world), "localhost:1");
+    let world = world.file("server: localhost:2\n");
+    assert_eq!(server(&world), "localhost:2");
+}
+
+#[test]
+fn the_file_of_a_running_lab_is_not_for_the_roles_of_this_machine() {
+    let world = World::new();
+    world.write("lab.yaml", "manifests: /lab\n");
+    assert!(world.resolve(Role::Objects, &[]).expect("valid").manifests.is_some());
+    for role in [Role::Collector, Role::Relay, Role::Up] {
+        assert!(world.resolve(role, &[]).expect("valid").manifests.is_none(), "{role:?}");
+    }
 }
 
 #[test]
