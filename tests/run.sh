@@ -55,11 +55,15 @@ stage_probes() {
 }
 
 stage_format() {
-    cargo fmt --all --check && cargo fmt --manifest-path ebpf/probes/Cargo.toml --check
+    local code=0
+    cargo fmt --all --check -- --files-with-diff || code=1
+    cargo fmt --manifest-path ebpf/probes/Cargo.toml --check -- --files-with-diff || code=1
+    [ "$code" -eq 0 ] || notice "the files above are not formatted: run make fmt"
+    return "$code"
 }
 
 stage_clippy() {
-    cargo clippy --workspace --all-targets --profile ci -- -D warnings
+    cargo clippy --workspace --all-targets --profile ci --keep-going -- -D warnings
 }
 
 stage_suites() {
