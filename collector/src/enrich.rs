@@ -210,12 +210,7 @@ pub fn dns_flow(
 }
 
 fn party(context: &Context, address: IpAddr, names: Vec<Name>) -> Party {
-    Party {
-        address,
-        endpoint: context.inventory.endpoint(address),
-        names,
-        service: context.inventory.service(address),
-    }
+    Party { address, endpoint: context.inventory.endpoint(address), names, service: context.inventory.service(address) }
 }
 
 fn translation(event: &KernelEvent, context: &Context) -> Option<Translation> {
@@ -287,7 +282,9 @@ mod tests {
     fn all(event: &KernelEvent) -> Vec<Flow> {
         let mut flows_seen = Vec::new();
         let mut numbering = Numbering::new(1);
-        flows(event, &Context::default(), &Names::default(), Offset::now(), &mut numbering, |flow| flows_seen.push(flow));
+        flows(event, &Context::default(), &Names::default(), Offset::now(), &mut numbering, |flow| {
+            flows_seen.push(flow)
+        });
         flows_seen
     }
 

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 #[derive(Debug)]
 pub enum Entry {
     /// A finished flow.
-    Flow(Recorded),
+    Flow(Box<Recorded>),
     /// Events that were lost before they came here.
     Lost(Lost),
 }

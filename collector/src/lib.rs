@@ -24,8 +24,11 @@ pub mod watch_names;
 use std::{
     fs,
     io::Read as _,
-
-    sync::{Arc, Mutex, PoisonError, RwLock, atomic::{AtomicBool, Ordering}, mpsc},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     time::{Duration, Instant},
 };
 
@@ -104,7 +107,13 @@ pub async fn run(settings: Settings, stop: stop::Signal) -> anyhow::Result<()> {
         started: Instant::now(),
     };
     let listeners = serve::Listeners::bind(&settings).await?;
-    tracing::info!(node = settings.node_name, boot, "collector listening on {} and {}", listeners.address()?, settings.collector_socket.display());
+    tracing::info!(
+        node = settings.node_name,
+        boot,
+        "collector listening on {} and {}",
+        listeners.address()?,
+        settings.collector_socket.display()
+    );
     let port = settings.collector_listen.port();
     let watching = tokio::spawn(watch_names::run(settings.node_name.clone(), port, state, told_sender));
     let counting = tokio::spawn(count_losses(settings.state_dir.join("losses"), tables, Arc::clone(&history)));
@@ -141,13 +150,18 @@ fn lock(settings: &Settings) -> anyhow::Result<Flock<fs::File>> {
     let path = settings.state_dir.join("lock");
     let file = fs::File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
-        anyhow::anyhow!("{} is locked ({error}): another collector uses this state-dir; stop it or set another", path.display())
+        anyhow::anyhow!(
+            "{} is locked ({error}): another collector uses this state-dir; stop it or set another",
+            path.display()
+        )
     })
 }
 
 /// A random number for this start, from the kernel.
 fn random() -> anyhow::Result<u64> {
     let mut bytes = [0; 8];
-    fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
+    fs::File::open("/dev/urandom")
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .context("cannot read /dev/urandom")?;
     Ok(u64::from_ne_bytes(bytes))
 }

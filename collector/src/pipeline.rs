@@ -127,8 +127,7 @@ impl Pipeline {
             for learned in &heard.learned {
                 shared.publish(learned);
             }
-            let kind =
-                if message.response { L7Kind::Response { latency: heard.latency } } else { L7Kind::Request };
+            let kind = if message.response { L7Kind::Response { latency: heard.latency } } else { L7Kind::Request };
             out.push(record(enrich::dns_flow(&head, message.dns, kind, context, offset, numbering)));
         });
     }
@@ -183,7 +182,7 @@ impl Pipeline {
 
 fn record(flow: tidegate_flow::Flow) -> Entry {
     let encoded = Encoded::new(&flow);
-    Entry::Flow(Recorded { flow, encoded })
+    Entry::Flow(Box::new(Recorded { flow, encoded }))
 }
 
 /// Endpoint (with its port) and server of a DNS packet.

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use tidegate_ebpf_abi::policy::{Config, inside};
 use tidegate_flow::flow::Node;
 use tidegate_ops::settings::{Aggregation, Settings};
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::watch, time::MissedTickBehavior};
 
 use crate::{
     enrich::Context,
@@ -71,6 +71,8 @@ pub struct Reconciler {
     manifests: Option<Manifests>,
     reading: Reading,
     view: View,
+    /// What the kernel was last brought to.
+    compiled: Option<Compiled>,
     guard: Option<Guard>,
     reported: HashSet<Problem>,
     /// Pods that may leave but whose MAC is not known yet.
@@ -89,6 +91,7 @@ impl Reconciler {
             manifests,
             reading: Reading::default(),
             view: View::default(),
+            compiled: None,
             guard: None,
             reported: HashSet::new(),
             unheard: 0,
@@ -107,44 +110,60 @@ impl Reconciler {
     /// Reconciles on every change until `stop` returns.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
         let mut changes = Network::changes()?;
-        let interval = self.settings.egress_gateway_reconciliation_trigger_interval;
-        let mut next_look = Instant::now() + interval;
+        let mut look = tokio::time::interval(self.settings.egress_gateway_reconciliation_trigger_interval);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut listen = tokio::time::interval(LISTEN);
+        listen.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // What changed between the first reading and the subscription is read once more.
+        let mut network_changed = true;
         tokio::pin!(stop);
         loop {
-            let listen = if self.unheard > 0 { LISTEN } else { Duration::from_secs(3600) };
+            let mut manifests_changed = false;
             tokio::select! {
                 () = &mut stop => return Ok(()),
                 Ok(()) = changes.changed() => {
                     tokio::time::sleep(SETTLE).await;
                     changes.mark_unchanged();
+                    network_changed = true;
                 }
-                () = tokio::time::sleep_until(next_look) => {}
-                () = tokio::time::sleep(listen) => {}
-            }
-            let due = Instant::now() >= next_look;
-            let mut changed = self.unheard > 0;
-            if due {
-                next_look = Instant::now() + interval;
-                if self.manifests.as_ref().is_some_and(Manifests::changed) {
-                    self.read_manifests();
-                    changed = true;
+                _ = listen.tick(), if self.unheard > 0 => {
+                    if let Err(error) = self.listen().await {
+                        tracing::error!("cannot open the guard for pods that no policy selects: {error:#}");
+                    }
+                    continue;
+                }
+                _ = look.tick() => {
+                    manifests_changed = self.manifests.as_ref().is_some_and(Manifests::changed);
                 }
             }
-            match self.network.view().await {
-                Ok(view) => {
-                    changed |= view != self.view;
-                    self.view = view;
-                }
-                Err(error) => tracing::error!("cannot read the node's network: {error:#}"),
+            if manifests_changed {
+                self.read_manifests();
             }
-            if changed {
-                if let Err(error) = self.apply().await {
+            if !manifests_changed && !network_changed {
+                continue;
+            }
+            match self.reconcile().await {
+                Ok(()) => network_changed = false,
+                // Tried again at the next look, whether or not anything changes until then.
+                Err(error) => {
                     tracing::error!("cannot bring the kernel to what is wanted, trying again: {error:#}");
-                    // What was read must not count as done.
-                    self.view = View::default();
+                    network_changed = true;
                 }
             }
         }
+    }
+
+    async fn reconcile(&mut self) -> anyhow::Result<()> {
+        self.view = self.network.view().await?;
+        self.apply().await
+    }
+
+    /// Opens the guard for pods whose MAC has become known.
+    async fn listen(&mut self) -> anyhow::Result<()> {
+        let Some(compiled) = self.compiled.take() else { return Ok(()) };
+        let guarded = self.guard_egress(&compiled, true).await;
+        self.compiled = Some(compiled);
+        guarded
     }
 
     fn read_manifests(&mut self) {
@@ -163,15 +182,16 @@ impl Reconciler {
         let compiled = compile(&inventory, &self.reading.objects, node, &self.view.local_addresses());
         let active = self.settings.enable_egress_gateway && !compiled.status.is_empty();
         // Closed first, then translated, then attached: at no moment is a selected pod open.
-        self.guard_egress(&compiled, active)?;
+        self.guard_egress(&compiled, active).await?;
         let overlay_ifindex = if active { overlay::ensure(&self.network, self.settings.tunnel_port).await? } else { 0 };
         self.write_tables(&compiled, active, overlay_ifindex)?;
         self.attach(overlay_ifindex)?;
-        self.publish(inventory, compiled);
+        self.publish(inventory, &compiled);
+        self.compiled = Some(compiled);
         Ok(())
     }
 
-    fn guard_egress(&mut self, compiled: &Compiled, active: bool) -> anyhow::Result<()> {
+    async fn guard_egress(&mut self, compiled: &Compiled, active: bool) -> anyhow::Result<()> {
         if !self.settings.egress_fail_closed || !active {
             self.unheard = 0;
             if self.guard.take().is_some() {
@@ -179,11 +199,10 @@ impl Reconciler {
             }
             return Ok(());
         }
-        let locations = self.tables().locations();
-        let mac = |address: &Ipv4Addr| {
-            let learned = locations.get(address).or_else(|| self.view.neighbours.get(address));
-            learned.map(|(_, mac)| (*address, *mac))
-        };
+        // A pod's own packets tell its MAC for sure; before the first one, the node may know it.
+        let mut macs = self.network.neighbours().await?;
+        macs.extend(self.tables().locations());
+        let mac = |address: &Ipv4Addr| macs.get(address).map(|mac| (*address, *mac));
         let open: BTreeSet<_> = compiled.open.iter().filter_map(mac).collect();
         self.unheard = compiled.open.len() - open.len();
         let of_kind = |kind: Option<u32>| {
@@ -255,7 +274,7 @@ impl Reconciler {
         Ok(())
     }
 
-    fn publish(&self, inventory: Inventory, compiled: Compiled) {
+    fn publish(&self, inventory: Inventory, compiled: &Compiled) {
         let settings = &self.settings;
         let mut gateways: HashMap<IpAddr, HashSet<Ipv4Addr>> = HashMap::new();
         for (address, endpoint) in compiled.state.endpoints.iter().filter(|(_, endpoint)| endpoint.node == 0) {
@@ -280,16 +299,16 @@ impl Reconciler {
             .filter(|endpoint| endpoint.node != 0)
             .map(|endpoint| Ipv4Addr::from(endpoint.node.to_ne_bytes()))
             .collect();
-        let nodes = inventory
+        let nodes = inventory.nodes.iter().filter_map(|(name, node)| Some((name.clone(), node.address?))).collect();
+        let labels = inventory
             .nodes
-            .iter()
-            .filter_map(|(name, node)| Some((name.clone(), node.address?)))
-            .collect();
-        let labels = inventory.nodes.get(&settings.node_name).map(|node| {
-            node.labels.iter().map(|(key, value)| format!("{key}={value}")).collect()
-        });
+            .get(&settings.node_name)
+            .map(|node| node.labels.iter().map(|(key, value)| format!("{key}={value}")).collect());
         let context = Context {
-            node: Arc::new(Node { name: qualified(&settings.cluster_name, &settings.node_name), labels: labels.unwrap_or_default() }),
+            node: Arc::new(Node {
+                name: qualified(&settings.cluster_name, &settings.node_name),
+                labels: labels.unwrap_or_default(),
+            }),
             gateway: settings.node_name.as_str().into(),
             inventory,
             policies: compiled.names.clone(),
@@ -297,9 +316,9 @@ impl Reconciler {
         };
         *self.outputs.context.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(context);
         self.outputs.state.send_replace(Arc::new(State {
-            policies: compiled.status,
+            policies: compiled.status.clone(),
             problems: self.reading.problems.clone(),
-            names: compiled.names,
+            names: compiled.names.clone(),
             served,
             nodes,
         }));

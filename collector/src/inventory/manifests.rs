@@ -92,7 +92,10 @@ impl Manifests {
                 Err(error) => reading.problems.push(Problem {
                     origin: file.clone(),
                     object: String::new(),
-                    message: format!("{error:#}{}", if self.files.contains_key(path) { "; its last good version stays in force" } else { "" }),
+                    message: format!(
+                        "{error:#}{}",
+                        if self.files.contains_key(path) { "; its last good version stays in force" } else { "" }
+                    ),
                 }),
             }
             for (position, document) in self.files.get(path).into_iter().flatten().enumerate() {
@@ -113,13 +116,14 @@ impl Manifests {
                         self.good.insert(key, object.clone());
                         reading.objects.push(object);
                     }
-                    Err((key, mut problem)) => {
-                        if let Some(key) = key {
-                            if let Some(old) = self.good.get(&key).filter(|_| !seen.contains_key(&key)) {
-                                problem.message.push_str("; its last good version stays in force");
-                                seen.insert(key, origin);
-                                reading.objects.push(old.clone());
-                            }
+                    Err(refusal) => {
+                        let Refusal { key, mut problem } = *refusal;
+                        if let Some(key) = key
+                            && let Some(old) = self.good.get(&key).filter(|_| !seen.contains_key(&key))
+                        {
+                            problem.message.push_str("; its last good version stays in force");
+                            seen.insert(key, origin);
+                            reading.objects.push(old.clone());
                         }
                         reading.problems.push(problem);
                     }
@@ -144,10 +148,15 @@ pub fn apply(folder: &Path, source: &str, origin: &str) -> anyhow::Result<Vec<St
         match read_document(document, &format!("{origin}, document {}", position + 1)) {
             Ok(None) => {}
             Ok(Some(object)) => match objects.iter().find(|other| same(other, &object)) {
-                Some(first) => problems.push(format!("{}: {}: metadata.name: is also in {}", object.origin, label(&object), first.origin)),
+                Some(first) => problems.push(format!(
+                    "{}: {}: metadata.name: is also in {}",
+                    object.origin,
+                    label(&object),
+                    first.origin
+                )),
                 None => objects.push(object),
             },
-            Err((_, problem)) => problems.push(problem.to_string()),
+            Err(refusal) => problems.push(refusal.problem.to_string()),
         }
     }
     ensure!(problems.is_empty(), "nothing was applied:\n  {}", problems.join("\n  "));
@@ -201,7 +210,9 @@ pub fn kind_named(word: &str) -> anyhow::Result<&'static str> {
     let bare = word.split_once('.').map_or(word.as_str(), |(bare, _)| bare);
     match KINDS.iter().find(|(_, words)| words.contains(&bare)) {
         Some((kind, _)) => Ok(kind),
-        None => bail!("unknown kind {word:?}: use ciliumegressgatewaypolicies (cegp), pods, nodes, namespaces or services"),
+        None => {
+            bail!("unknown kind {word:?}: use ciliumegressgatewaypolicies (cegp), pods, nodes, namespaces or services")
+        }
     }
 }
 
@@ -261,10 +272,10 @@ fn stamp(folder: &Path) -> Stamp {
     let mut stamp = Stamp::new();
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
-            if let Ok(data) = fs::metadata(&path) {
-                stamp.insert(path, (data.len(), data.modified().ok()));
-            }
+        if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
+            && let Ok(data) = fs::metadata(&path)
+        {
+            stamp.insert(path, (data.len(), data.modified().ok()));
         }
     }
     stamp
@@ -279,7 +290,8 @@ fn documents(path: &Path) -> anyhow::Result<Vec<Value>> {
 fn split(text: &str) -> anyhow::Result<Vec<Value>> {
     let mut documents = Vec::new();
     for document in serde_yaml_ng::Deserializer::from_str(text) {
-        let value = Value::deserialize(document).with_context(|| format!("document {} is no YAML", documents.len() + 1))?;
+        let value =
+            Value::deserialize(document).with_context(|| format!("document {} is no YAML", documents.len() + 1))?;
         // A List is its items.
         match value.get("items") {
             Some(Value::Sequence(items)) if value.get("kind").and_then(Value::as_str) == Some("List") => {
@@ -312,17 +324,21 @@ fn head(document: &Value) -> Option<Head> {
     objects::typed(document).ok()
 }
 
-type Refusal = (Option<(&'static str, String, String)>, Problem);
+/// Why a document was refused, with the object's key as far as it is known.
+struct Refusal {
+    key: Option<(&'static str, String, String)>,
+    problem: Problem,
+}
 
 /// Reads one document: an object, nothing (an empty document, or a kind of no concern), or why not.
-fn read_document(document: &Value, origin: &str) -> Result<Option<Object>, Refusal> {
+fn read_document(document: &Value, origin: &str) -> Result<Option<Object>, Box<Refusal>> {
     if document.is_null() {
         return Ok(None);
     }
     let problem = |object: String, message: String| Problem { origin: origin.to_owned(), object, message };
     let head: Head = objects::typed(document).map_err(|message| {
         let kind = document.get("kind").and_then(Value::as_str).unwrap_or_default();
-        (None, problem(kind.to_lowercase(), message))
+        Box::new(Refusal { key: None, problem: problem(kind.to_lowercase(), message) })
     })?;
     let (kind, group) = match (head.kind.as_str(), head.api_version.as_str()) {
         ("CiliumEgressGatewayPolicy", version) => ("CiliumEgressGatewayPolicy", version == "cilium.io/v2"),
@@ -337,15 +353,17 @@ fn read_document(document: &Value, origin: &str) -> Result<Option<Object>, Refus
     };
     let object = format!("{}/{}", kind.to_lowercase(), head.metadata.name);
     if !group {
-        return Err((None, problem(object, format!("apiVersion: {} is not known for this kind", head.api_version))));
+        let message = format!("apiVersion: {} is not known for this kind", head.api_version);
+        return Err(Box::new(Refusal { key: None, problem: problem(object, message) }));
     }
-    let namespace = if namespaced(kind) { head.metadata.namespace.unwrap_or_else(|| "default".into()) } else { String::new() };
+    let namespace =
+        if namespaced(kind) { head.metadata.namespace.unwrap_or_else(|| "default".into()) } else { String::new() };
     let key = (kind, namespace.clone(), head.metadata.name.clone());
     let body = match objects::core(kind, document) {
         Some(body) => body,
         None => spec::read(document).map(Body::Policy),
     }
-    .map_err(|message| (Some(key), problem(object, message)))?;
+    .map_err(|message| Box::new(Refusal { key: Some(key), problem: problem(object, message) }))?;
     Ok(Some(Object {
         kind,
         namespace,

@@ -87,8 +87,7 @@ impl Inventory {
                     inventory.add_pod(object, pod, labels, local, cluster);
                 }
                 Body::Service(service) => {
-                    let name =
-                        Arc::new(ServiceName { namespace: object.namespace.clone(), name: object.name.clone() });
+                    let name = Arc::new(ServiceName { namespace: object.namespace.clone(), name: object.name.clone() });
                     for address in service.addresses() {
                         inventory.services.insert(address, Arc::clone(&name));
                     }
@@ -163,7 +162,14 @@ impl Inventory {
         self.nodes.insert(name.to_owned(), facts);
     }
 
-    fn add_pod(&mut self, object: &Object, pod: &Pod, namespace_labels: BTreeMap<String, String>, local: &str, cluster: &str) {
+    fn add_pod(
+        &mut self,
+        object: &Object,
+        pod: &Pod,
+        namespace_labels: BTreeMap<String, String>,
+        local: &str,
+        cluster: &str,
+    ) {
         if !pod.has_own_address() {
             return;
         }
@@ -180,7 +186,11 @@ impl Inventory {
             namespace: object.namespace.clone(),
             pod: object.name.clone(),
             labels,
-            workloads: pod.owners.iter().map(|(kind, name)| Workload { kind: kind.clone(), name: name.clone() }).collect(),
+            workloads: pod
+                .owners
+                .iter()
+                .map(|(kind, name)| Workload { kind: kind.clone(), name: name.clone() })
+                .collect(),
             cluster: cluster.to_owned(),
         };
         for address in pod.addresses() {

@@ -96,7 +96,8 @@ impl Probes {
         for (name, path) in &paths {
             loader.map_pin_path(name, path.as_path());
         }
-        let mut ebpf = loader.load(OBJECT).context("the kernel refused the maps of the probes (6.6 or newer is needed)")?;
+        let mut ebpf =
+            loader.load(OBJECT).context("the kernel refused the maps of the probes (6.6 or newer is needed)")?;
         for hook in Hook::ALL {
             let program = classifier(&mut ebpf, hook)?;
             program
@@ -153,7 +154,9 @@ fn adopt(program: &mut SchedClassifier, path: &Path) -> anyhow::Result<Option<Sc
     const ENOLINK: i32 = 67;
     let pinned = match PinnedLink::from_pin(path) {
         Ok(pinned) => pinned,
-        Err(LinkError::SyscallError(error)) if error.io_error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(LinkError::SyscallError(error)) if error.io_error.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
         Err(error) => return Err(error).with_context(|| format!("cannot open the pinned link {}", path.display())),
     };
     let old = SchedClassifierLink::try_from(FdLink::from(pinned))

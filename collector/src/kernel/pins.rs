@@ -18,9 +18,8 @@ use nix::{
 use tidegate_ebpf_abi::LAYOUT;
 
 /// Maps that outlive the process. Scratch maps do not.
-const PINNED: [&str; 11] = [
-    "CONFIG", "ENDPOINTS", "INSIDE", "RULES", "NODES", "LOCATIONS", "FLOWS", "REVERSE", "EVENTS", "DNS", "COUNTERS",
-];
+const PINNED: [&str; 11] =
+    ["CONFIG", "ENDPOINTS", "INSIDE", "RULES", "NODES", "LOCATIONS", "FLOWS", "REVERSE", "EVENTS", "DNS", "COUNTERS"];
 
 /// The pin directories of one collector.
 #[derive(Debug)]
@@ -33,7 +32,8 @@ impl Pins {
     /// Opens the directories for the maps of `object`, mounts a BPF file system where none is,
     /// and checks the shape of every map that is already pinned.
     pub fn open(root: &Path, object: &[u8], rules: u32) -> anyhow::Result<Self> {
-        fs::create_dir_all(root).or_else(|_| mount_below(root).and_then(|()| fs::create_dir_all(root).map_err(Into::into)))
+        fs::create_dir_all(root)
+            .or_else(|_| mount_below(root).and_then(|()| fs::create_dir_all(root).map_err(Into::into)))
             .with_context(|| format!("cannot make {}", root.display()))?;
         if !is_bpffs(root)? {
             mount_below(root)?;

@@ -1,10 +1,6 @@
 //! Writing intent into the kernel: the difference between what is wanted and what is there.
 
-use std::{
-    collections::HashMap,
-    hash::Hash,
-    net::Ipv4Addr,
-};
+use std::{collections::HashMap, hash::Hash, net::Ipv4Addr};
 
 use anyhow::Context;
 use aya::{
@@ -126,8 +122,7 @@ impl Tables {
         Ok(state)
     }
 
-    /// Forgets how to reach endpoints whose device is gone, or whose address now belongs to
-    /// another device; `device_of` tells the device that routes say, 0 if they say nothing.
+    /// Forgets how to reach the endpoints for which `gone` says so, given address and device.
     pub fn forget_locations(&mut self, gone: &dyn Fn(Ipv4Addr, u32) -> bool) -> anyhow::Result<()> {
         let stale: Vec<u32> = self
             .locations
@@ -142,15 +137,15 @@ impl Tables {
         Ok(())
     }
 
-    /// Device and own MAC of each local endpoint that has spoken.
-    pub fn locations(&self) -> HashMap<Ipv4Addr, (u32, [u8; 6])> {
+    /// MAC of each local endpoint that has spoken.
+    pub fn locations(&self) -> HashMap<Ipv4Addr, [u8; 6]> {
         self.locations
             .iter()
             .flatten()
             .map(|(address, Raw(location))| {
                 let mut mac = [0; 6];
                 mac.copy_from_slice(&location.header[..6]);
-                (ip(address), (location.ifindex, mac))
+                (ip(address), mac)
             })
             .collect()
     }

@@ -2,7 +2,10 @@ use std::net::Ipv4Addr;
 
 use hickory_proto::{
     op::{Message as Wire, MessageType, OpCode, Query},
-    rr::{Name as DnsName, RData, Record, RecordType, rdata::{A, CNAME}},
+    rr::{
+        Name as DnsName, RData, Record, RecordType,
+        rdata::{A, CNAME},
+    },
 };
 
 use super::*;

@@ -44,8 +44,18 @@ impl Guard {
     /// there is no moment without it.
     fn ruleset(&self) -> String {
         let mut text = format!("table {TABLE} {{}}\ndelete table {TABLE}\ntable {TABLE} {{\n");
-        set(&mut text, "pods", "type ipv4_addr; flags interval; auto-merge;", self.pods.iter().map(ToString::to_string));
-        set(&mut text, "inside", "type ipv4_addr; flags interval; auto-merge;", self.inside.iter().map(ToString::to_string));
+        set(
+            &mut text,
+            "pods",
+            "type ipv4_addr; flags interval; auto-merge;",
+            self.pods.iter().map(ToString::to_string),
+        );
+        set(
+            &mut text,
+            "inside",
+            "type ipv4_addr; flags interval; auto-merge;",
+            self.inside.iter().map(ToString::to_string),
+        );
         let open = self.open.iter().map(|(address, mac)| {
             let mac: Vec<_> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("{address} . {}", mac.join(":"))

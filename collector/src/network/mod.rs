@@ -48,8 +48,6 @@ pub struct View {
     pub default_device: Option<u32>,
     /// IPv4 host routes: address -> device.
     pub host_routes: HashMap<Ipv4Addr, u32>,
-    /// IPv4 neighbours: address -> device and MAC.
-    pub neighbours: HashMap<Ipv4Addr, (u32, [u8; 6])>,
 }
 
 impl View {
@@ -116,8 +114,27 @@ impl Network {
         self.read_devices(&mut view).await.context("cannot list devices")?;
         self.read_addresses(&mut view).await.context("cannot list addresses")?;
         self.read_routes(&mut view).await.context("cannot list routes")?;
-        self.read_neighbours(&mut view).await.context("cannot list neighbours")?;
         Ok(view)
+    }
+
+    /// MAC of every IPv4 neighbour.
+    pub async fn neighbours(&self) -> anyhow::Result<HashMap<Ipv4Addr, [u8; 6]>> {
+        let mut found = HashMap::new();
+        let mut neighbours = self.handle.neighbours().get().execute();
+        while let Some(message) = neighbours.try_next().await.context("cannot list neighbours")? {
+            let (mut address, mut mac) = (None, None);
+            for attribute in &message.attributes {
+                match attribute {
+                    NeighbourAttribute::Destination(NeighbourAddress::Inet(is)) => address = Some(*is),
+                    NeighbourAttribute::LinkLayerAddress(bytes) => mac = bytes.as_slice().try_into().ok(),
+                    _ => {}
+                }
+            }
+            if let (Some(address), Some(mac)) = (address, mac) {
+                found.insert(address, mac);
+            }
+        }
+        Ok(found)
     }
 
     async fn read_devices(&self, view: &mut View) -> Result<(), rtnetlink::Error> {
@@ -186,24 +203,6 @@ impl Network {
                     view.host_routes.insert(address, device);
                 }
                 _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_neighbours(&self, view: &mut View) -> Result<(), rtnetlink::Error> {
-        let mut neighbours = self.handle.neighbours().get().execute();
-        while let Some(message) = neighbours.try_next().await? {
-            let (mut address, mut mac) = (None, None);
-            for attribute in &message.attributes {
-                match attribute {
-                    NeighbourAttribute::Destination(NeighbourAddress::Inet(found)) => address = Some(*found),
-                    NeighbourAttribute::LinkLayerAddress(bytes) => mac = bytes.as_slice().try_into().ok(),
-                    _ => {}
-                }
-            }
-            if let (Some(address), Some(mac)) = (address, mac) {
-                view.neighbours.insert(address, (message.header.ifindex, mac));
             }
         }
         Ok(())

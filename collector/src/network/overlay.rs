@@ -17,7 +17,9 @@ pub async fn ensure(network: &Network, port: u16) -> anyhow::Result<u32> {
     if find(network).await?.is_none() {
         let device = LinkVxlan::new(DEVICE, 0).collect_metadata(true).port(port).learning(false).up().build();
         if let Err(error) = network.handle.link().add(device).execute().await {
-            bail!("cannot make the overlay device {DEVICE} on UDP port {port}: {error} (is another VXLAN device on that port? set tunnel-port)");
+            bail!(
+                "cannot make the overlay device {DEVICE} on UDP port {port}: {error} (is another VXLAN device on that port? set tunnel-port)"
+            );
         }
     }
     let index = find(network).await?.with_context(|| format!("the overlay device {DEVICE} is gone"))?;

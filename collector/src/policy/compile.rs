@@ -16,7 +16,10 @@ use tidegate_ebpf_abi::policy::{Endpoint, Rule, inside, rule_kind};
 
 use super::spec::{EgressAddress, Gateway, Policy};
 use crate::{
-    inventory::{Inventory, NodeFacts, PodFacts, objects::{Body, Object}},
+    inventory::{
+        Inventory, NodeFacts, PodFacts,
+        objects::{Body, Object},
+    },
     kernel::EgressState,
 };
 
@@ -207,11 +210,15 @@ fn egress_address(wanted: &EgressAddress, addresses: &LocalAddresses) -> Result<
         EgressAddress::Fixed(IpAddr::V4(address)) if addresses.devices.values().flatten().any(|own| own == address) => {
             Ok(*address)
         }
-        EgressAddress::Fixed(address) => Err(format!("egressIP {address} is on no device of the gateway: add it there")),
+        EgressAddress::Fixed(address) => {
+            Err(format!("egressIP {address} is on no device of the gateway: add it there"))
+        }
         EgressAddress::Interface(device) => first_of(device),
         EgressAddress::Default => match &addresses.default_device {
             Some(device) => first_of(device),
-            None => Err("the gateway has no IPv4 default route to take an address from: set egressIP or interface".into()),
+            None => {
+                Err("the gateway has no IPv4 default route to take an address from: set egressIP or interface".into())
+            }
         },
     }
 }
@@ -239,9 +246,11 @@ fn place(
         let rule = rule_for(candidate, pod);
         let status = statuses.iter_mut().find(|status| status.name == candidate.name);
         let mut lost: Option<&str> = None;
-        let excluded = candidate.policy.excluded.iter().map(|net| {
-            (*net, Rule { kind: rule_kind::EXCLUDED, policy: candidate.number, ..Rule::default() })
-        });
+        let excluded = candidate
+            .policy
+            .excluded
+            .iter()
+            .map(|net| (*net, Rule { kind: rule_kind::EXCLUDED, policy: candidate.number, ..Rule::default() }));
         // Within one policy an exclusion wins over the same destination.
         let mut own: BTreeMap<Ipv4Net, Rule> = candidate.policy.destinations.iter().map(|net| (*net, rule)).collect();
         own.extend(excluded);

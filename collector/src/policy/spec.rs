@@ -170,9 +170,9 @@ fn read_gateway(gateway: &RawGateway, path: &str) -> Result<Gateway, String> {
         (Some(_), Some(_)) => return Err(format!("{path}: give interface or egressIP, not both")),
         (Some(name), None) if name.is_empty() => return Err(format!("{path}.interface: is empty")),
         (Some(name), None) => EgressAddress::Interface(name.clone()),
-        (None, Some(ip)) => EgressAddress::Fixed(
-            ip.parse().map_err(|_| format!("{path}.egressIP: {ip:?} is no IP address"))?,
-        ),
+        (None, Some(ip)) => {
+            EgressAddress::Fixed(ip.parse().map_err(|_| format!("{path}.egressIP: {ip:?} is no IP address"))?)
+        }
         (None, None) => EgressAddress::Default,
     };
     Ok(Gateway { node: read_selector(node, &format!("{path}.nodeSelector"))?, address })
@@ -242,10 +242,22 @@ spec:
         check(("podSelector", "podSelecter"), "spec.selectors[0]");
         check(("[0.0.0.0/0]", "[garbage]"), "spec.destinationCIDRs[0]: \"garbage\"");
         check(("[0.0.0.0/0]", "[]"), "spec.destinationCIDRs");
-        check(("  egressGateway:", "  egressGateway:\n    interface: eth0\n    egressIP: 1.2.3.4"), "interface or egressIP, not both");
+        check(
+            ("  egressGateway:", "  egressGateway:\n    interface: eth0\n    egressIP: 1.2.3.4"),
+            "interface or egressIP, not both",
+        );
         check(("  egressGateway:", "  egressGateway:\n    egressIP: 1.2.3"), "spec.egressGateway.egressIP");
-        check(("    nodeSelector: {matchLabels: {kubernetes.io/hostname: worker}}", "    interface: eth0"), "spec.egressGateway.nodeSelector");
-        check(("{matchLabels: {app: client, node: worker}}", "{matchExpressions: [{key: a, operator: Gt}]}"), "matchExpressions[0]");
-        check(("    - podSelector: {matchLabels: {app: client, node: worker}}", "    - nodeSelector: {}"), "spec.selectors[0]");
+        check(
+            ("    nodeSelector: {matchLabels: {kubernetes.io/hostname: worker}}", "    interface: eth0"),
+            "spec.egressGateway.nodeSelector",
+        );
+        check(
+            ("{matchLabels: {app: client, node: worker}}", "{matchExpressions: [{key: a, operator: Gt}]}"),
+            "matchExpressions[0]",
+        );
+        check(
+            ("    - podSelector: {matchLabels: {app: client, node: worker}}", "    - nodeSelector: {}"),
+            "spec.selectors[0]",
+        );
     }
 }

@@ -30,12 +30,7 @@ use tonic::{
 use tonic_health::ServingStatus;
 use tower::util::MapResponseLayer;
 
-use crate::{
-    history::History,
-    kernel::Tables,
-    names::share::Shared,
-    reconcile::State,
-};
+use crate::{history::History, kernel::Tables, names::share::Shared, reconcile::State};
 
 /// Names under which health is asked: the whole server, the one that the stock command line uses,
 /// and the service.
@@ -125,9 +120,10 @@ pub async fn serve(listeners: Listeners, sources: Sources, stop: stop::Signal) -
         response
     };
     let layer = MapResponseLayer::new(stamp);
-    let tcp = Server::builder().layer(layer.clone()).add_routes(routes.clone()).serve_with_incoming(
-        TcpIncoming::from(listeners.tcp).with_nodelay(Some(true)),
-    );
+    let tcp = Server::builder()
+        .layer(layer.clone())
+        .add_routes(routes.clone())
+        .serve_with_incoming(TcpIncoming::from(listeners.tcp).with_nodelay(Some(true)));
     let unix = Server::builder()
         .layer(layer)
         .add_routes(routes)

@@ -38,7 +38,9 @@ impl NameService {
             // The Unix socket is root's.
             None => Ok(*address),
             Some(from) if from.ip() == IpAddr::V4(*address) => Ok(*address),
-            Some(from) => Err(Status::permission_denied(format!("node {node} has address {address}, not {}", from.ip()))),
+            Some(from) => {
+                Err(Status::permission_denied(format!("node {node} has address {address}, not {}", from.ip())))
+            }
         }
     }
 }

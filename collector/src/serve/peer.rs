@@ -59,13 +59,8 @@ fn peers(sources: &Sources) -> Known {
     let settings = &sources.settings;
     let port = settings.collector_listen.port();
     let name = |node: &str| qualified(&settings.cluster_name, node);
-    let mut known: Known = sources
-        .state
-        .borrow()
-        .nodes
-        .iter()
-        .map(|(node, address)| (name(node), format!("{address}:{port}")))
-        .collect();
+    let mut known: Known =
+        sources.state.borrow().nodes.iter().map(|(node, address)| (name(node), format!("{address}:{port}"))).collect();
     known.entry(name(&settings.node_name)).or_insert_with(|| settings.collector_listen.to_string());
     known
 }
@@ -100,7 +95,8 @@ mod tests {
         let known = |list: &[(&str, &str)]| -> Known {
             list.iter().map(|(name, address)| ((*name).to_owned(), (*address).to_owned())).collect()
         };
-        let found = changes(&known(&[("a", "1"), ("b", "1"), ("c", "1")]), &known(&[("b", "2"), ("c", "1"), ("d", "1")]));
+        let found =
+            changes(&known(&[("a", "1"), ("b", "1"), ("c", "1")]), &known(&[("b", "2"), ("c", "1"), ("d", "1")]));
         let found: Vec<_> = found.iter().map(|change| (change.name.as_str(), change.r#type)).collect();
         assert_eq!(found, [("a", 2), ("b", 3), ("d", 1)]);
     }

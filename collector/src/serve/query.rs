@@ -50,8 +50,9 @@ impl Query {
             first: request.first,
             follow: request.follow,
             info: encode::wants_info(request),
-            mask: Mask::new(request.field_mask.as_ref())
-                .map_err(|path| Status::invalid_argument(format!("invalid fieldmask: no field {path:?} in flow.Flow")))?,
+            mask: Mask::new(request.field_mask.as_ref()).map_err(|path| {
+                Status::invalid_argument(format!("invalid fieldmask: no field {path:?} in flow.Flow"))
+            })?,
         })
     }
 
@@ -69,12 +70,13 @@ impl Query {
             if self.since.is_some_and(|since| entry.time() < since) {
                 return Step::Stop;
             }
-            if let (Some(left), Entry::Flow(recorded)) = (&mut left, entry) {
-                if self.wants(recorded) && self.until.is_none_or(|until| entry.time() <= until) {
-                    *left -= 1;
-                    if *left == 0 {
-                        return Step::TakeLast;
-                    }
+            if let (Some(left), Entry::Flow(recorded)) = (&mut left, entry)
+                && self.wants(recorded)
+                && self.until.is_none_or(|until| entry.time() <= until)
+            {
+                *left -= 1;
+                if *left == 0 {
+                    return Step::TakeLast;
                 }
             }
             Step::Take
@@ -129,12 +131,8 @@ mod tests {
     use super::*;
 
     fn entry(second: u64, port: u16) -> Entry {
-        let party = || Party {
-            address: [10, 0, 0, 1].into(),
-            endpoint: Arc::default(),
-            names: Vec::new(),
-            service: None,
-        };
+        let party =
+            || Party { address: [10, 0, 0, 1].into(), endpoint: Arc::default(), names: Vec::new(), service: None };
         let flow = Flow {
             time: second * 1_000_000_000,
             id: FlowId { boot: 1, sequence: second },
@@ -152,7 +150,7 @@ mod tests {
             counters: Counters::default(),
             cause: "",
         };
-        Entry::Flow(Recorded { encoded: Encoded::new(&flow), flow })
+        Entry::Flow(Box::new(Recorded { encoded: Encoded::new(&flow), flow }))
     }
 
     /// Seconds of the flows that a request gets from a history of seconds 1 to 10, ports 53 and

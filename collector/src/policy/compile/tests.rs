@@ -58,10 +58,8 @@ fn compiled(local: &str, policies: &str) -> Compiled {
     assert_eq!(reading.problems, []);
     let inventory = Inventory::new(&reading.objects, local, "default");
     let own = if local == "worker" { [172, 19, 0, 11] } else { [172, 19, 0, 12] };
-    let addresses = LocalAddresses {
-        devices: [("eth0".to_owned(), vec![own.into()])].into(),
-        default_device: Some("eth0".into()),
-    };
+    let addresses =
+        LocalAddresses { devices: [("eth0".to_owned(), vec![own.into()])].into(), default_device: Some("eth0".into()) };
     compile(&inventory, &reading.objects, local, &addresses)
 }
 
