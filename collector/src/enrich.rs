@@ -283,7 +283,7 @@ mod tests {
         let mut flows_seen = Vec::new();
         let mut numbering = Numbering::new(1);
         flows(event, &Context::default(), &Names::default(), Offset::now(), &mut numbering, |flow| {
-            flows_seen.push(flow)
+            flows_seen.push(flow);
         });
         flows_seen
     }

@@ -164,14 +164,16 @@ pub fn apply(folder: &Path, source: &str, origin: &str) -> anyhow::Result<Vec<St
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut lines = Vec::new();
     for object in &objects {
-        let known = remove(folder, object.kind, &object.namespace, &object.name)?;
-        let text = serde_yaml_ng::to_string(&object.document)?;
+        // In its place and in one step: a reader must never find the folder without it.
+        let known = edit(folder, object.kind, &object.namespace, &object.name, Some(&object.document))?;
         let verb = match &known {
             Some(old) if *old == object.document => "unchanged",
             Some(_) => "configured",
             None => "created",
         };
-        write(&folder.join(file_name(object)), &text)?;
+        if known.is_none() {
+            write(&folder.join(file_name(object)), &serde_yaml_ng::to_string(&object.document)?)?;
+        }
         lines.push(format!("{} {verb}", label(object)));
     }
     Ok(lines)
@@ -181,7 +183,7 @@ pub fn apply(folder: &Path, source: &str, origin: &str) -> anyhow::Result<Vec<St
 pub fn delete(folder: &Path, kind: &str, namespace: &str, name: &str) -> anyhow::Result<String> {
     let kind = kind_named(kind)?;
     let namespace = if namespaced(kind) { if namespace.is_empty() { "default" } else { namespace } } else { "" };
-    match remove(folder, kind, namespace, name)? {
+    match edit(folder, kind, namespace, name, None)? {
         Some(_) => Ok(format!("{}/{name} deleted", kind.to_lowercase())),
         None => bail!("{}/{name} is not in {}", kind.to_lowercase(), folder.display()),
     }
@@ -234,23 +236,31 @@ fn file_name(object: &Object) -> String {
     format!("{}.{namespace}{}.yaml", object.kind.to_lowercase(), object.name)
 }
 
-/// Takes one object out of whatever file holds it, and returns its document.
-fn remove(folder: &Path, kind: &str, namespace: &str, name: &str) -> anyhow::Result<Option<Value>> {
-    let mut found = None;
+/// Puts `new` in the place of an object in whatever file holds it, or takes the object out, and
+/// returns what stood there.
+fn edit(folder: &Path, kind: &str, namespace: &str, name: &str, new: Option<&Value>) -> anyhow::Result<Option<Value>> {
+    let is_it = |document: &Value| {
+        head(document).is_some_and(|head| {
+            head.kind == kind
+                && head.metadata.name == name
+                && (!namespaced(kind) || head.metadata.namespace.as_deref().unwrap_or("default") == namespace)
+        })
+    };
+    let mut found: Option<Value> = None;
     for path in stamp(folder).into_keys() {
         let Ok(all) = documents(&path) else { continue };
-        let is_it = |document: &Value| {
-            head(document).is_some_and(|head| {
-                head.kind == kind
-                    && head.metadata.name == name
-                    && (!namespaced(kind) || head.metadata.namespace.as_deref().unwrap_or("default") == namespace)
-            })
-        };
-        let (gone, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(is_it);
-        if gone.is_empty() {
+        if !all.iter().any(is_it) {
             continue;
         }
-        found = gone.into_iter().next();
+        let mut kept = Vec::new();
+        for document in all {
+            if !is_it(&document) {
+                kept.push(document);
+            } else if found.is_none() {
+                kept.extend(new.cloned());
+                found = Some(document);
+            }
+        }
         if kept.is_empty() {
             fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
         } else {

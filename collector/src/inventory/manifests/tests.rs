@@ -95,3 +95,14 @@ fn nothing_is_applied_if_one_document_is_bad() {
     assert!(error.to_string().contains("f, document 2"), "{error}");
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
 }
+
+#[test]
+fn an_object_is_changed_in_the_file_where_it_stands() {
+    let folder = Folder::new("place");
+    folder.put("all.yaml", &format!("{POD}---\n{POLICY}"));
+    apply(&folder.0, &POLICY.replace("0.0.0.0/0", "1.0.0.0/8"), "f").unwrap();
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
+    let reading = Manifests::new(&folder.0).read();
+    assert_eq!((reading.objects.len(), reading.problems.len()), (2, 0));
+    assert!(fs::read_to_string(folder.0.join("all.yaml")).unwrap().contains("1.0.0.0/8"));
+}
