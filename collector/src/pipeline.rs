@@ -35,8 +35,10 @@ const BATCH: usize = 16_384;
 pub const HOLD: u64 = 250_000_000;
 /// Events that may wait; beyond it they go on unnamed.
 const HELD: usize = 262_144;
-/// Pause between two looks for expired connections.
+/// Least pause between two looks for expired connections.
 const SWEEP: Duration = Duration::from_secs(2);
+/// A look over large tables takes time; the pause is at least so many times as long.
+const SWEEP_SHARE: u32 = 20;
 
 /// What other threads see of the loop.
 #[derive(Debug, Default)]
@@ -77,15 +79,16 @@ impl Pipeline {
         let mut numbering = Numbering::new(self.boot);
         let mut names = Names::default();
         let mut waiting: VecDeque<(KernelEvent, bool)> = VecDeque::new();
-        let mut swept = Instant::now();
+        let mut sweep_at = Instant::now() + SWEEP;
         loop {
             let last = stop.load(Ordering::Relaxed);
             let offset = Offset::now();
             let context = Arc::clone(&self.context.read().unwrap_or_else(PoisonError::into_inner));
             let taken = self.rings.events(BATCH, |event| waiting.push_back((event, false)));
-            if swept.elapsed() >= SWEEP {
-                swept = Instant::now();
+            let began = Instant::now();
+            if began >= sweep_at {
                 self.sweep(&mut waiting);
+                sweep_at = Instant::now() + SWEEP.max(began.elapsed() * SWEEP_SHARE);
             }
             let mut out = Vec::new();
             self.hear(&mut names, &context, offset, &mut numbering, &mut out);
