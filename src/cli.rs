@@ -97,10 +97,7 @@ mod tests {
 
     #[test]
     fn a_server_may_be_named_before_the_command() {
-        for line in [
-            "tidegate --server h:1 list nodes",
-            "tidegate --server=h:1 list nodes",
-        ] {
+        for line in ["tidegate --server h:1 list nodes", "tidegate --server=h:1 list nodes"] {
             let line = server_last(line.split(' ').map(OsString::from));
             let matches = command().try_get_matches_from(line).unwrap();
             let (_, list) = matches.subcommand().unwrap();

@@ -40,11 +40,7 @@ pub(crate) fn with_args(command: Command) -> Command {
 /// # Errors
 /// Those of `work`, and when the runtime cannot start.
 pub(crate) fn run<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?
-        .block_on(work)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?.block_on(work)
 }
 
 impl Client {
@@ -54,12 +50,9 @@ impl Client {
     /// When the settings are not usable, or nothing answers: with the next step to take.
     pub(crate) async fn connect(matches: &ArgMatches) -> anyhow::Result<Self> {
         let address = server(matches)?;
-        let timeout = matches
-            .get_one::<String>("request-timeout")
-            .map_or("12s", String::as_str);
-        let request_timeout = when::duration(timeout).with_context(|| {
-            format!("--request-timeout {timeout:?} is no length of time; use 5s or 1m")
-        })?;
+        let timeout = matches.get_one::<String>("request-timeout").map_or("12s", String::as_str);
+        let request_timeout = when::duration(timeout)
+            .with_context(|| format!("--request-timeout {timeout:?} is no length of time; use 5s or 1m"))?;
         let uri = match &address {
             Address::Tcp(host_port) => format!("http://{host_port}"),
             Address::Unix(path) => format!("unix://{}", path.display()),
@@ -67,15 +60,8 @@ impl Client {
         let endpoint = Endpoint::from_shared(uri)
             .with_context(|| format!("{address} is no address; use host:port or unix:///path"))?
             .connect_timeout(CONNECT);
-        let channel = endpoint
-            .connect()
-            .await
-            .map_err(|_| nothing_answers(&address))?;
-        Ok(Self {
-            channel,
-            address,
-            request_timeout,
-        })
+        let channel = endpoint.connect().await.map_err(|_| nothing_answers(&address))?;
+        Ok(Self { channel, address, request_timeout })
     }
 
     /// A request with the deadline of single answers.
@@ -93,19 +79,16 @@ impl Client {
     /// As [`Client::explain`], for a call that only `role` ("a relay") answers.
     pub(crate) fn explain_for(&self, status: &Status, role: &str) -> anyhow::Error {
         match status.code() {
-            Code::Unimplemented => anyhow::anyhow!(
-                "{} does not offer this; name the address of {role} with --server",
-                self.address
-            ),
+            Code::Unimplemented => {
+                anyhow::anyhow!("{} does not offer this; name the address of {role} with --server", self.address)
+            }
             _ => self.explain(status),
         }
     }
 }
 
 fn server(matches: &ArgMatches) -> anyhow::Result<Address> {
-    let text = matches
-        .get_one::<String>("server")
-        .map_or("", String::as_str);
+    let text = matches.get_one::<String>("server").map_or("", String::as_str);
     anyhow::ensure!(
         !text.starts_with("tls://"),
         "cannot connect to {text}: TLS is not supported yet; use host:port or unix:///path"
@@ -124,9 +107,7 @@ fn explain(status: &Status, address: &Address) -> anyhow::Error {
     let text = status.message();
     // A status with a source was made on this side, by a connection that broke.
     if status.source().is_some() {
-        return anyhow::anyhow!(
-            "the connection to {address} ended ({text}); see whether the server still runs"
-        );
+        return anyhow::anyhow!("the connection to {address} ended ({text}); see whether the server still runs");
     }
     match status.code() {
         // The request itself is at fault, or the server knows why: its words say it all.
@@ -134,9 +115,9 @@ fn explain(status: &Status, address: &Address) -> anyhow::Error {
             anyhow::anyhow!("{text}")
         }
         Code::Unimplemented => anyhow::anyhow!("{address} does not offer this"),
-        Code::DeadlineExceeded | Code::Cancelled => anyhow::anyhow!(
-            "{address} did not answer in time; raise --request-timeout or look at its log"
-        ),
+        Code::DeadlineExceeded | Code::Cancelled => {
+            anyhow::anyhow!("{address} did not answer in time; raise --request-timeout or look at its log")
+        }
         code => anyhow::anyhow!("{address} answered with an error: {code:?}: {text}"),
     }
 }

@@ -9,9 +9,7 @@ use crate::exit::Exit;
 
 /// The command.
 pub(crate) fn command() -> Command {
-    let shell = Arg::new("shell")
-        .required(true)
-        .value_parser(clap::value_parser!(Shell));
+    let shell = Arg::new("shell").required(true).value_parser(clap::value_parser!(Shell));
     Command::new("completion")
         .about("Print a completion script, for `source <(tidegate completion bash)`")
         .arg(shell.help("bash, zsh, fish, powershell or elvish"))

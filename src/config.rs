@@ -38,7 +38,9 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
         Ok(rows) => rows,
         Err(error) if named => return Err(error),
         // Nothing runs here: what would be in force.
-        Err(_) => settings.view().into_iter().map(|one| [one.key.to_owned(), one.value, one.origin.to_string()]).collect(),
+        Err(_) => {
+            settings.view().into_iter().map(|one| [one.key.to_owned(), one.value, one.origin.to_string()]).collect()
+        }
     };
     let widest = rows.iter().map(|[key, ..]| key.len()).max().unwrap_or(0);
     let mut out = io::stdout().lock();
@@ -54,10 +56,9 @@ async fn ask(address: &Address) -> anyhow::Result<Vec<[String; 3]>> {
         Address::Tcp(host_port) => format!("http://{host_port}"),
         Address::Unix(path) => format!("unix://{}", path.display()),
     };
-    let channel = Endpoint::from_shared(uri)?
-        .connect()
-        .await
-        .map_err(|_| anyhow::anyhow!("nothing answers on {address}: start a collector or relay, or leave --server out"))?;
+    let channel = Endpoint::from_shared(uri)?.connect().await.map_err(|_| {
+        anyhow::anyhow!("nothing answers on {address}: start a collector or relay, or leave --server out")
+    })?;
     let answer = ConfigClient::new(channel).view(ViewConfigRequest {}).await?.into_inner();
     Ok(answer.settings.into_iter().map(|one| [one.key, one.value, one.origin]).collect())
 }

@@ -31,7 +31,12 @@ pub(crate) fn command() -> Command {
     Command::new("egress")
         .about("Show egress state as the kernels have it")
         .subcommand_required(true)
-        .subcommand(client::with_args(Command::new("list")).about("List the entries of the policy maps").arg(output()).arg(per_node))
+        .subcommand(
+            client::with_args(Command::new("list"))
+                .about("List the entries of the policy maps")
+                .arg(output())
+                .arg(per_node),
+        )
         .subcommand(client::with_args(Command::new("policies")).about("Show how each policy came out").arg(output()))
 }
 
@@ -196,7 +201,13 @@ fn policies_text(policies: &[PolicyStatus], json: bool) -> anyhow::Result<String
     grid.row(["NAME", "ENDPOINTS", "GATEWAYS", "EGRESS IPS", "PROBLEMS"]);
     for (name, (endpoints, gateways, addresses, problems)) in lines {
         let or_none = |list: Vec<&str>, between| if list.is_empty() { "<none>".to_owned() } else { list.join(between) };
-        let row = [name.to_owned(), endpoints.to_string(), or_none(gateways, ","), or_none(addresses, ","), or_none(problems, "; ")];
+        let row = [
+            name.to_owned(),
+            endpoints.to_string(),
+            or_none(gateways, ","),
+            or_none(addresses, ","),
+            or_none(problems, "; "),
+        ];
         grid.row(row);
     }
     Ok(grid.take())
@@ -220,7 +231,8 @@ mod tests {
 
     #[test]
     fn the_clusters_line_is_the_one_of_the_gateway() {
-        let both = vec![entry("worker", "0.0.0.0", EntryKind::Egress), entry("worker2", "172.19.0.12", EntryKind::Egress)];
+        let both =
+            vec![entry("worker", "0.0.0.0", EntryKind::Egress), entry("worker2", "172.19.0.12", EntryKind::Egress)];
         let lines = merged(both);
         assert_eq!(lines.len(), 1);
         assert_eq!(lines[0].egress_ip, "172.19.0.12");

@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use tidegate_lab::cli::{self, DEFAULT_WORLD, Up};
 use tidegate_lab::World;
+use tidegate_lab::cli::{self, DEFAULT_WORLD, Up};
 use tidegate_ops::settings::{self, Role};
 
 use crate::exit::{Exit, complain};
@@ -13,7 +13,8 @@ use crate::print::grid::Grid;
 
 /// The command with its subcommands.
 pub(crate) fn command() -> Command {
-    let world = || Arg::new("world").long("world").value_name("NAME").default_value(DEFAULT_WORLD).help("Name of the lab");
+    let world =
+        || Arg::new("world").long("world").value_name("NAME").default_value(DEFAULT_WORLD).help("Name of the lab");
     let flag = |name, help| Arg::new(name).long(name).action(ArgAction::SetTrue).help(help);
     let firewall = Arg::new("firewall")
         .long("firewall")
@@ -29,7 +30,8 @@ pub(crate) fn command() -> Command {
         .arg(flag("traffic", "Let the pods resolve and fetch names by themselves (always so with --foreground)"))
         .arg(flag("without-collectors", "Only the network: neither collectors nor relay"))
         .args(settings::args(Role::Lab));
-    let target = Arg::new("target").required(true).value_name("POD|NODE").help("A pod, a node, `outside` or `internet`");
+    let target =
+        Arg::new("target").required(true).value_name("POD|NODE").help("A pod, a node, `outside` or `internet`");
     let argv = Arg::new("command").required(true).num_args(1..).trailing_var_arg(true).allow_hyphen_values(true);
     let role = Arg::new("role").long("role").required(true);
     Command::new("lab")
@@ -37,7 +39,9 @@ pub(crate) fn command() -> Command {
         .subcommand_required(true)
         .subcommand(up)
         .subcommand(Command::new("status").about("Show nodes, pods and processes").arg(world()))
-        .subcommand(Command::new("exec").about("Run a command in a pod or on a node").arg(world()).arg(target).arg(argv))
+        .subcommand(
+            Command::new("exec").about("Run a command in a pod or on a node").arg(world()).arg(target).arg(argv),
+        )
         .subcommand(Command::new("down").about("Remove the lab without a trace").arg(world()))
         .subcommand(Command::new("serve").hide(true).arg(world()).arg(role))
 }

@@ -15,28 +15,15 @@ use crate::status::{mean_rate, percent};
 
 /// The command with its subcommands.
 pub(crate) fn command() -> Command {
-    let output = Arg::new("output")
-        .short('o')
-        .long("output")
-        .value_name("FORMAT");
-    let output = output
-        .value_parser(["table", "wide", "json"])
-        .default_value("table");
+    let output = Arg::new("output").short('o').long("output").value_name("FORMAT");
+    let output = output.value_parser(["table", "wide", "json"]).default_value("table");
     let output = output.help("table, wide or json");
     let list = |name| client::with_args(Command::new(name)).arg(output.clone());
     Command::new("list")
         .about("List nodes or namespaces")
         .subcommand_required(true)
-        .subcommand(
-            list("nodes")
-                .alias("node")
-                .about("List the nodes behind a relay"),
-        )
-        .subcommand(
-            list("namespaces")
-                .alias("namespace")
-                .about("List namespaces with flows"),
-        )
+        .subcommand(list("nodes").alias("node").about("List the nodes behind a relay"))
+        .subcommand(list("namespaces").alias("namespace").about("List namespaces with flows"))
 }
 
 /// Prints the list.
@@ -47,9 +34,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
     let Some((what, matches)) = matches.subcommand() else {
         return Ok(Exit::Failed);
     };
-    let format = matches
-        .get_one::<String>("output")
-        .map_or("table", String::as_str);
+    let format = matches.get_one::<String>("output").map_or("table", String::as_str);
     let text = client::run(async {
         let client = Client::connect(matches).await?;
         match what {
@@ -64,10 +49,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
 async fn nodes(client: &Client, format: &str) -> anyhow::Result<String> {
     let mut observer = ObserverClient::new(client.channel.clone());
     let answer = observer.get_nodes(client.request(GetNodesRequest {})).await;
-    let mut nodes = answer
-        .map_err(|status| client.explain_for(&status, "a relay"))?
-        .into_inner()
-        .nodes;
+    let mut nodes = answer.map_err(|status| client.explain_for(&status, "a relay"))?.into_inner().nodes;
     nodes.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(match format {
         "json" => array(&nodes)?,
@@ -77,13 +59,8 @@ async fn nodes(client: &Client, format: &str) -> anyhow::Result<String> {
 
 async fn namespaces(client: &Client, format: &str) -> anyhow::Result<String> {
     let mut observer = ObserverClient::new(client.channel.clone());
-    let answer = observer
-        .get_namespaces(client.request(GetNamespacesRequest {}))
-        .await;
-    let namespaces = answer
-        .map_err(|status| client.explain(&status))?
-        .into_inner()
-        .namespaces;
+    let answer = observer.get_namespaces(client.request(GetNamespacesRequest {})).await;
+    let namespaces = answer.map_err(|status| client.explain(&status))?.into_inner().namespaces;
     Ok(match format {
         "json" => array(&namespaces)?,
         format => namespace_table(&namespaces, format == "wide"),
@@ -91,25 +68,13 @@ async fn namespaces(client: &Client, format: &str) -> anyhow::Result<String> {
 }
 
 fn array<M: prost::Message + prost::Name>(messages: &[M]) -> anyhow::Result<String> {
-    let objects = messages
-        .iter()
-        .map(json::to_string)
-        .collect::<Result<Vec<_>, _>>()?;
+    let objects = messages.iter().map(json::to_string).collect::<Result<Vec<_>, _>>()?;
     Ok(format!("[{}]\n", objects.join(",")))
 }
 
 fn node_table(nodes: &[Node], wide: bool) -> String {
     let columns = if wide { 8 } else { 5 };
-    let titles = [
-        "NAME",
-        "STATUS",
-        "AGE",
-        "FLOWS/S",
-        "CURRENT/MAX-FLOWS",
-        "VERSION",
-        "ADDRESS",
-        "TLS",
-    ];
+    let titles = ["NAME", "STATUS", "AGE", "FLOWS/S", "CURRENT/MAX-FLOWS", "VERSION", "ADDRESS", "TLS"];
     let mut grid = Grid::default();
     grid.row(titles.into_iter().take(columns));
     for node in nodes {
@@ -120,20 +85,12 @@ fn node_table(nodes: &[Node], wide: bool) -> String {
             let share = percent(node.num_flows, node.max_flows);
             format!("{}/{} ({share:6.2}%)", node.num_flows, node.max_flows)
         };
-        let tls = if node.tls.as_ref().is_some_and(|tls| tls.enabled) {
-            "Enabled"
-        } else {
-            "Disabled"
-        };
+        let tls = if node.tls.as_ref().is_some_and(|tls| tls.enabled) { "Enabled" } else { "Disabled" };
         let version = Some(node.version.clone()).filter(|version| !version.is_empty());
         let row = [
             node.name.clone(),
             state(node.state()).to_owned(),
-            if known {
-                age(node.uptime_ns / 1_000_000_000)
-            } else {
-                absent()
-            },
+            if known { age(node.uptime_ns / 1_000_000_000) } else { absent() },
             rate.map_or_else(absent, |rate| format!("{rate:.2}")),
             if known { flows() } else { absent() },
             version.unwrap_or_else(absent),
@@ -169,10 +126,7 @@ fn state(state: NodeState) -> &'static str {
 /// The two leading units of a length of time, as "13s", "5m20s", "3h12m", "2d4h".
 fn age(seconds: u64) -> String {
     let units = [(86_400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
-    let first = units
-        .iter()
-        .position(|(size, _)| seconds >= *size)
-        .unwrap_or(units.len() - 1);
+    let first = units.iter().position(|(size, _)| seconds >= *size).unwrap_or(units.len() - 1);
     let (size, unit) = units[first];
     let mut text = format!("{}{unit}", seconds / size);
     if let Some((smaller, unit)) = units.get(first + 1)
@@ -230,26 +184,16 @@ mod tests {
 
     #[test]
     fn namespaces_are_listed_one_per_line() {
-        let namespaces = ["kube-system", "shop"].map(|name| Namespace {
-            namespace: name.to_owned(),
-            cluster: String::new(),
-        });
-        assert_eq!(
-            namespace_table(&namespaces, false),
-            "NAMESPACE\nkube-system\nshop\n"
-        );
+        let namespaces =
+            ["kube-system", "shop"].map(|name| Namespace { namespace: name.to_owned(), cluster: String::new() });
+        assert_eq!(namespace_table(&namespaces, false), "NAMESPACE\nkube-system\nshop\n");
     }
 
     #[test]
     fn an_age_shows_its_two_leading_units() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (13, "13s"),
-            (320, "5m20s"),
-            (11_520, "3h12m"),
-            (187_200, "2d4h"),
-            (86_400, "1d"),
-        ] {
+        for (seconds, text) in
+            [(0, "0s"), (13, "13s"), (320, "5m20s"), (11_520, "3h12m"), (187_200, "2d4h"), (86_400, "1d")]
+        {
             assert_eq!(age(seconds), text);
         }
     }

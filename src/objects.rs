@@ -21,9 +21,15 @@ pub(crate) fn apply_command() -> Command {
 
 /// `get KIND [NAME]`.
 pub(crate) fn get_command() -> Command {
-    let output = Arg::new("output").short('o').long("output").value_name("FORMAT").value_parser(["table", "yaml", "name"]);
+    let output =
+        Arg::new("output").short('o').long("output").value_name("FORMAT").value_parser(["table", "yaml", "name"]);
     with_settings(Command::new("get").about("Show objects in the folder of manifests"))
-        .arg(Arg::new("kind").required(true).value_name("KIND").help("ciliumegressgatewaypolicies (cegp), pods, nodes, …"))
+        .arg(
+            Arg::new("kind")
+                .required(true)
+                .value_name("KIND")
+                .help("ciliumegressgatewaypolicies (cegp), pods, nodes, …"),
+        )
         .arg(Arg::new("name").value_name("NAME"))
         .arg(output.default_value("table").help("table, yaml or name"))
 }
@@ -76,10 +82,8 @@ pub(crate) fn get(matches: &ArgMatches) -> anyhow::Result<Exit> {
     }
     let text = match matches.get_one::<String>("output").map_or("table", String::as_str) {
         "yaml" => {
-            let texts: Vec<_> = found
-                .iter()
-                .map(|object| serde_yaml_ng::to_string(&object.document))
-                .collect::<Result<_, _>>()?;
+            let texts: Vec<_> =
+                found.iter().map(|object| serde_yaml_ng::to_string(&object.document)).collect::<Result<_, _>>()?;
             texts.join("---\n")
         }
         "name" => found.iter().map(|object| format!("{}/{}\n", kind.to_lowercase(), object.name)).collect(),

@@ -50,13 +50,8 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
         return Ok(Exit::Done);
     }
     let mut printer = printer(matches, query.selection.follow)?;
-    let news = Talk {
-        silent: matches.get_flag("silent-errors"),
-    };
-    let mut sinks = Sinks {
-        out: BufWriter::with_capacity(1 << 16, io::stdout()),
-        news,
-    };
+    let news = Talk { silent: matches.get_flag("silent-errors") };
+    let mut sinks = Sinks { out: BufWriter::with_capacity(1 << 16, io::stdout()), news };
     match file {
         Some(path) => local::print(path, &query, &mut printer, &mut sinks)?,
         None => client::run(async {
@@ -86,30 +81,16 @@ impl io::Write for Talk {
 }
 
 fn output_args() -> impl Iterator<Item = Arg> {
-    let switch = |name, help| {
-        Arg::new(name)
-            .long(name)
-            .help(help)
-            .action(ArgAction::SetTrue)
-    };
-    let choice = |name: &'static str, default: &'static str| {
-        Arg::new(name).long(name).default_value(default)
-    };
+    let switch = |name, help| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
+    let choice = |name: &'static str, default: &'static str| Arg::new(name).long(name).default_value(default);
     let formats = ["compact", "dict", "table", "tab", "json", "jsonpb"];
-    let output = choice("output", "compact")
-        .short('o')
-        .value_name("FORMAT")
-        .value_parser(formats);
+    let output = choice("output", "compact").short('o').value_name("FORMAT").value_parser(formats);
     let time = choice("time-format", "StampMilli").value_name("FORMAT");
     let time = time.value_parser(TimeFormat::names().collect::<Vec<_>>());
-    let color = choice("color", "auto")
-        .value_name("WHEN")
-        .value_parser(["auto", "always", "never"]);
+    let color = choice("color", "auto").value_name("WHEN").value_parser(["auto", "always", "never"]);
     let translation = choice("ip-translation", "true").value_name("BOOL");
     let translation = translation.value_parser(["true", "false"]).num_args(0..=1);
-    let translation = translation
-        .require_equals(true)
-        .default_missing_value("true");
+    let translation = translation.require_equals(true).default_missing_value("true");
     [
         output.help("compact, dict, table or json"),
         switch("print-node-name", "Show the node of each flow"),

@@ -74,9 +74,7 @@ impl Printer {
             Self::Json(json) => (*json).print(sinks, response),
             Self::Compact(compact) => match content {
                 ResponseTypes::Flow(flow) => compact.flow(&mut sinks.out, flow),
-                ResponseTypes::LostEvents(lost) => {
-                    compact.lost_events(&mut sinks.out, response, lost)
-                }
+                ResponseTypes::LostEvents(lost) => compact.lost_events(&mut sinks.out, response, lost),
                 ResponseTypes::NodeStatus(status) => {
                     event::node_status(&mut sinks.news, compact.options(), response, status)
                 }
@@ -90,9 +88,7 @@ impl Printer {
             },
             Self::Table(table) => match content {
                 ResponseTypes::Flow(flow) => table.flow(&mut sinks.out, flow),
-                ResponseTypes::LostEvents(lost) => {
-                    table.lost_events(&mut sinks.out, response, lost)
-                }
+                ResponseTypes::LostEvents(lost) => table.lost_events(&mut sinks.out, response, lost),
                 ResponseTypes::NodeStatus(status) => {
                     event::node_status(&mut sinks.news, table.options(), response, status)
                 }

@@ -9,9 +9,7 @@ use crate::exit::Exit;
 
 /// The command with its settings as flags.
 pub(crate) fn command() -> Command {
-    Command::new("relay")
-        .about("Serve the flows of all nodes on one address")
-        .args(settings::args(Role::Relay))
+    Command::new("relay").about("Serve the flows of all nodes on one address").args(settings::args(Role::Relay))
 }
 
 /// Serves until a stop signal.
@@ -21,10 +19,7 @@ pub(crate) fn command() -> Command {
 pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
     let settings = settings::resolve(matches, Role::Relay)?;
     logs::init(settings.log_format, settings.log_level);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("start the runtime")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("start the runtime")?;
     runtime.block_on(async {
         let stop = stop::Signal::from_os().context("listen for stop signals")?;
         tidegate_relay::run((&settings).into(), stop).await

@@ -21,13 +21,8 @@ const SERVICE: &str = "hubble.server.Observer";
 
 /// The command with its flags.
 pub(crate) fn command() -> Command {
-    let output = Arg::new("output")
-        .short('o')
-        .long("output")
-        .value_name("FORMAT");
-    let output = output
-        .value_parser(["compact", "dict", "json"])
-        .default_value("compact");
+    let output = Arg::new("output").short('o').long("output").value_name("FORMAT");
+    let output = output.value_parser(["compact", "dict", "json"]).default_value("compact");
     client::with_args(Command::new("status"))
         .about("Show whether a relay or collector is well")
         .arg(output.help("compact, dict or json"))
@@ -38,9 +33,7 @@ pub(crate) fn command() -> Command {
 /// # Errors
 /// When nothing answers or the server cannot tell.
 pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
-    let format = matches
-        .get_one::<String>("output")
-        .map_or("compact", String::as_str);
+    let format = matches.get_one::<String>("output").map_or("compact", String::as_str);
     client::run(async {
         let client = Client::connect(matches).await?;
         let health = health(&client).await?;
@@ -53,12 +46,8 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
             return Ok(Exit::Failed);
         }
         let mut observer = ObserverClient::new(client.channel.clone());
-        let status = observer
-            .server_status(client.request(ServerStatusRequest {}))
-            .await;
-        let status = status
-            .map_err(|status| client.explain(&status))?
-            .into_inner();
+        let status = observer.server_status(client.request(ServerStatusRequest {})).await;
+        let status = status.map_err(|status| client.explain(&status))?.into_inner();
         let text = match format {
             "json" => json::to_string(&status)? + "\n",
             "dict" => dict(&status),
@@ -72,23 +61,13 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
 /// The outer error is a call that failed, the inner one a server that is not well.
 async fn health(client: &Client) -> anyhow::Result<Result<(), String>> {
     let mut health = HealthClient::new(client.channel.clone());
-    let request = client.request(HealthCheckRequest {
-        service: SERVICE.to_owned(),
-    });
-    Ok(
-        match health
-            .check(request)
-            .await
-            .map(|answer| answer.into_inner().status())
-        {
-            Ok(ServingStatus::Serving) => Ok(()),
-            Ok(other) => Err(format!("Unavailable: {}", other.as_str_name())),
-            Err(status) if status.code() == Code::NotFound => {
-                Err(format!("Unavailable: {SERVICE} is not served here"))
-            }
-            Err(status) => return Err(client.explain(&status)),
-        },
-    )
+    let request = client.request(HealthCheckRequest { service: SERVICE.to_owned() });
+    Ok(match health.check(request).await.map(|answer| answer.into_inner().status()) {
+        Ok(ServingStatus::Serving) => Ok(()),
+        Ok(other) => Err(format!("Unavailable: {}", other.as_str_name())),
+        Err(status) if status.code() == Code::NotFound => Err(format!("Unavailable: {SERVICE} is not served here")),
+        Err(status) => return Err(client.explain(&status)),
+    })
 }
 
 fn compact(status: &ServerStatusResponse) -> String {
@@ -102,11 +81,7 @@ fn compact(status: &ServerStatusResponse) -> String {
     };
     if let Some(connected) = status.num_connected_nodes {
         let unavailable = status.num_unavailable_nodes.unwrap_or_default();
-        let _ = writeln!(
-            text,
-            "Connected Nodes: {connected}/{}",
-            connected + unavailable
-        );
+        let _ = writeln!(text, "Connected Nodes: {connected}/{}", connected + unavailable);
         if unavailable > 0 {
             let _ = writeln!(text, "Unavailable Nodes: {unavailable}");
         }
@@ -114,9 +89,7 @@ fn compact(status: &ServerStatusResponse) -> String {
         for node in named {
             let _ = writeln!(text, "  - {node}");
         }
-        let unnamed = usize::try_from(unavailable)
-            .unwrap_or_default()
-            .saturating_sub(named.len());
+        let unnamed = usize::try_from(unavailable).unwrap_or_default().saturating_sub(named.len());
         if unnamed > 0 && !named.is_empty() {
             let _ = writeln!(text, "  - and {unnamed} more");
         }
@@ -131,21 +104,13 @@ fn dict(status: &ServerStatusResponse) -> String {
         ("NUM FLOWS", grouped(status.num_flows)),
         ("MAX FLOWS", grouped(status.max_flows)),
         ("SEEN FLOWS", grouped(status.seen_flows)),
-        (
-            "FLOWS PER SECOND",
-            rate.map_or("N/A".to_owned(), |rate| format!("{rate:.2}")),
-        ),
+        ("FLOWS PER SECOND", rate.map_or("N/A".to_owned(), |rate| format!("{rate:.2}"))),
         ("UPTIME", uptime(status.uptime_ns)),
         ("NUM CONNECTED NODES", or_absent(status.num_connected_nodes)),
-        (
-            "NUM UNAVAIL. NODES",
-            or_absent(status.num_unavailable_nodes),
-        ),
+        ("NUM UNAVAIL. NODES", or_absent(status.num_unavailable_nodes)),
         ("VERSION", status.version.clone()),
     ];
-    rows.into_iter()
-        .map(|(key, value)| format!("{key:>19}: {value}\n"))
-        .collect()
+    rows.into_iter().map(|(key, value)| format!("{key:>19}: {value}\n")).collect()
 }
 
 /// The server's own rate; of a server that gives none, the mean since its start.
@@ -164,11 +129,7 @@ pub(crate) fn mean_rate(rate: f64, seen: u64, uptime_ns: u64) -> Option<f64> {
 
 /// How much of the capacity is used; 0 without capacity.
 pub(crate) fn percent(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64 * 100.0
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 * 100.0 }
 }
 
 /// Thousands separated by commas.
@@ -215,10 +176,7 @@ mod tests {
             flows_rate: 1.93,
             ..ServerStatusResponse::default()
         };
-        assert_eq!(
-            compact(&status),
-            "Current/Max Flows: 11/4,095 (0.27%)\nFlows/s: 1.93\n"
-        );
+        assert_eq!(compact(&status), "Current/Max Flows: 11/4,095 (0.27%)\nFlows/s: 1.93\n");
     }
 
     #[test]
@@ -258,12 +216,7 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
+        for (number, text) in [(0, "0"), (999, "999"), (1000, "1,000"), (1_234_567, "1,234,567")] {
             assert_eq!(grouped(number), text);
         }
     }

@@ -17,10 +17,6 @@ pub(crate) fn command() -> Command {
 /// # Errors
 /// When standard output cannot be written.
 pub(crate) fn run() -> anyhow::Result<Exit> {
-    writeln!(
-        io::stdout(),
-        "tidegate {} on {OS}/{ARCH}",
-        env!("CARGO_PKG_VERSION")
-    )?;
+    writeln!(io::stdout(), "tidegate {} on {OS}/{ARCH}", env!("CARGO_PKG_VERSION"))?;
     Ok(Exit::Done)
 }

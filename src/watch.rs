@@ -30,9 +30,7 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
         let client = Client::connect(matches).await?;
         let mut peers = PeerClient::new(client.channel.clone());
         let answer = peers.notify(NotifyRequest {}).await;
-        let mut changes = answer
-            .map_err(|status| client.explain_for(&status, "a collector"))?
-            .into_inner();
+        let mut changes = answer.map_err(|status| client.explain_for(&status, "a collector"))?.into_inner();
         let interrupted = tokio::signal::ctrl_c();
         tokio::pin!(interrupted);
         loop {
@@ -49,17 +47,9 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
 }
 
 fn line(change: &ChangeNotification) -> String {
-    let tls = change
-        .tls
-        .as_ref()
-        .map(|tls| format!(" (TLS.ServerName: {})", tls.server_name));
+    let tls = change.tls.as_ref().map(|tls| format!(" (TLS.ServerName: {})", tls.server_name));
     let tls = tls.unwrap_or_default();
-    format!(
-        "{:<12} {} {}{tls}\n",
-        change.r#type().as_str_name(),
-        change.address,
-        change.name
-    )
+    format!("{:<12} {} {}{tls}\n", change.r#type().as_str_name(), change.address, change.name)
 }
 
 #[cfg(test)]

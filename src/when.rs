@@ -30,10 +30,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     let mut total = 0.0;
     while !rest.is_empty() {
         let (number, tail) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit() && c != '.')?);
-        let (unit, tail) = tail.split_at(
-            tail.find(|c: char| c.is_ascii_digit())
-                .unwrap_or(tail.len()),
-        );
+        let (unit, tail) = tail.split_at(tail.find(|c: char| c.is_ascii_digit()).unwrap_or(tail.len()));
         let seconds = match unit {
             "ns" => 1e-9,
             "us" | "µs" | "μs" => 1e-6,
@@ -76,9 +73,7 @@ fn calendar(text: &str) -> Option<Timestamp> {
         return None;
     }
     let time = jiff::civil::Time::new(hour, minute, second, nanos).ok()?;
-    offset(zone)?
-        .to_timestamp(DateTime::from_parts(date, time))
-        .ok()
+    offset(zone)?.to_timestamp(DateTime::from_parts(date, time)).ok()
 }
 
 fn utc(time: DateTime) -> Option<Timestamp> {
@@ -146,10 +141,7 @@ mod tests {
             ("2026-11-23T15:04-01:30", "2026-11-23T16:34:00Z"),
             ("2026-11-23T15:04:05Z", "2026-11-23T15:04:05Z"),
             ("2026-11-23T15:04:05.25+00:00", "2026-11-23T15:04:05.25Z"),
-            (
-                "2026-11-23T15:04:05.123456789Z",
-                "2026-11-23T15:04:05.123456789Z",
-            ),
+            ("2026-11-23T15:04:05.123456789Z", "2026-11-23T15:04:05.123456789Z"),
             ("Mon, 23 Nov 2026 15:04:05 +0100", "2026-11-23T14:04:05Z"),
         ] {
             assert_eq!(parsed(text), expected, "{text}");
@@ -175,10 +167,7 @@ mod tests {
             "99999999999999999999h",
         ] {
             let reason = parse(text, now()).unwrap_err();
-            assert!(
-                reason.starts_with(&format!("failed to convert {text} to time")),
-                "{text}"
-            );
+            assert!(reason.starts_with(&format!("failed to convert {text} to time")), "{text}");
         }
     }
 }

@@ -2,27 +2,9 @@
 //! The groups are those of Hubble's command line, so that a line that works there works here.
 
 const GROUPS: &[&[&str]] = &[
-    &[
-        "from-fqdn",
-        "from-ip",
-        "ip",
-        "fqdn",
-        "from-namespace",
-        "namespace",
-        "from-all-namespaces",
-        "all-namespaces",
-    ],
+    &["from-fqdn", "from-ip", "ip", "fqdn", "from-namespace", "namespace", "from-all-namespaces", "all-namespaces"],
     &["from-fqdn", "from-ip", "ip", "fqdn", "from-pod", "pod"],
-    &[
-        "to-fqdn",
-        "to-ip",
-        "ip",
-        "fqdn",
-        "to-namespace",
-        "namespace",
-        "to-all-namespaces",
-        "all-namespaces",
-    ],
+    &["to-fqdn", "to-ip", "ip", "fqdn", "to-namespace", "namespace", "to-all-namespaces", "all-namespaces"],
     &["to-fqdn", "to-ip", "ip", "fqdn", "to-pod", "pod"],
     &["to-pod", "namespace", "all-namespaces"],
     &["from-pod", "namespace", "all-namespaces"],
@@ -43,12 +25,9 @@ const GROUPS: &[&[&str]] = &[
 
 /// The first of the flags used so far that excludes `name`.
 pub(super) fn conflict<'a>(used: &[&'a str], name: &str) -> Option<&'a str> {
-    used.iter().copied().find(|used| {
-        *used != name
-            && GROUPS
-                .iter()
-                .any(|group| group.contains(&name) && group.contains(used))
-    })
+    used.iter()
+        .copied()
+        .find(|used| *used != name && GROUPS.iter().any(|group| group.contains(&name) && group.contains(used)))
 }
 
 #[cfg(test)]

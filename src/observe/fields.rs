@@ -3,8 +3,8 @@
 //! Every error is a clause that follows `invalid argument "…" for "--…" flag:`.
 
 use tidegate_proto::flow::{
-    DropReason, EventTypeFilter, FlowFilter, HttpHeader, IpVersion, NetworkInterface, TcpFlags,
-    TrafficDirection, Verdict, Workload, flow_filter,
+    DropReason, EventTypeFilter, FlowFilter, HttpHeader, IpVersion, NetworkInterface, TcpFlags, TrafficDirection,
+    Verdict, Workload, flow_filter,
 };
 
 use super::flags::Side;
@@ -29,42 +29,22 @@ const TRACE: i32 = 4;
 pub(super) const L7: i32 = 129;
 
 pub(super) fn ip(filter: &mut FlowFilter, side: Side, value: &str) -> Checked {
-    push(
-        side,
-        &mut filter.source_ip,
-        &mut filter.destination_ip,
-        value.to_owned(),
-    )
+    push(side, &mut filter.source_ip, &mut filter.destination_ip, value.to_owned())
 }
 
 pub(super) fn fqdn(filter: &mut FlowFilter, side: Side, value: &str) -> Checked {
-    push(
-        side,
-        &mut filter.source_fqdn,
-        &mut filter.destination_fqdn,
-        value.to_owned(),
-    )
+    push(side, &mut filter.source_fqdn, &mut filter.destination_fqdn, value.to_owned())
 }
 
 pub(super) fn label(filter: &mut FlowFilter, side: Side, value: &str) -> Checked {
-    push(
-        side,
-        &mut filter.source_label,
-        &mut filter.destination_label,
-        value.to_owned(),
-    )
+    push(side, &mut filter.source_label, &mut filter.destination_label, value.to_owned())
 }
 
 pub(super) fn port(filter: &mut FlowFilter, side: Side, value: &str) -> Checked {
     if value.parse::<u16>().is_err() {
         return Err("expected a port number from 0 to 65535".to_owned());
     }
-    push(
-        side,
-        &mut filter.source_port,
-        &mut filter.destination_port,
-        value.to_owned(),
-    )
+    push(side, &mut filter.source_port, &mut filter.destination_port, value.to_owned())
 }
 
 pub(super) fn workload(filter: &mut FlowFilter, side: Side, value: &str) -> Checked {
@@ -72,42 +52,21 @@ pub(super) fn workload(filter: &mut FlowFilter, side: Side, value: &str) -> Chec
     if kind.is_empty() && name.is_empty() {
         return Err("expected NAME, KIND/NAME or KIND/".to_owned());
     }
-    let workload = Workload {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-    };
-    push(
-        side,
-        &mut filter.source_workload,
-        &mut filter.destination_workload,
-        workload,
-    )
+    let workload = Workload { name: name.to_owned(), kind: kind.to_owned() };
+    push(side, &mut filter.source_workload, &mut filter.destination_workload, workload)
 }
 
 pub(super) fn identity(filter: &mut FlowFilter, side: Side, value: &str) -> Checked {
     let reserved = RESERVED_IDENTITIES.iter().position(|name| *name == value);
     let number = match reserved.and_then(|index| u32::try_from(index).ok()) {
         Some(number) => number,
-        None => value.parse().map_err(|_| {
-            format!(
-                "expected a number or one of {}",
-                RESERVED_IDENTITIES.join(", ")
-            )
-        })?,
+        None => value.parse().map_err(|_| format!("expected a number or one of {}", RESERVED_IDENTITIES.join(", ")))?,
     };
-    push(
-        side,
-        &mut filter.source_identity,
-        &mut filter.destination_identity,
-        number,
-    )
+    push(side, &mut filter.source_identity, &mut filter.destination_identity, number)
 }
 
 pub(super) fn cluster(filter: &mut FlowFilter, side: Side, value: &str) -> Checked {
-    let (source, destination) = (
-        &mut filter.source_cluster_name,
-        &mut filter.destination_cluster_name,
-    );
+    let (source, destination) = (&mut filter.source_cluster_name, &mut filter.destination_cluster_name);
     push(side, source, destination, value.to_owned())
 }
 
@@ -127,36 +86,26 @@ pub(super) fn verdict(filter: &mut FlowFilter, value: &str) -> Checked {
 }
 
 pub(super) fn event_type(filter: &mut FlowFilter, value: &str) -> Checked {
-    let (name, sub) = value
-        .split_once(':')
-        .map_or((value, None), |(name, sub)| (name, Some(sub)));
+    let (name, sub) = value.split_once(':').map_or((value, None), |(name, sub)| (name, Some(sub)));
     let known = EVENT_TYPES.iter().find(|(known, _)| *known == name);
     let number = match known {
         Some((_, number)) => *number,
         None => i32::from(name.parse::<u8>().map_err(|_| {
             let names: Vec<_> = EVENT_TYPES.iter().map(|(name, _)| *name).collect();
-            format!(
-                "unknown type {name:?}; expected a number or one of {}",
-                names.join(", ")
-            )
+            format!("unknown type {name:?}; expected a number or one of {}", names.join(", "))
         })?),
     };
     let sub_type = match sub {
         Some(sub) => sub_type(number, sub)?,
         None => 0,
     };
-    let entry = EventTypeFilter {
-        r#type: number,
-        match_sub_type: sub.is_some(),
-        sub_type,
-    };
+    let entry = EventTypeFilter { r#type: number, match_sub_type: sub.is_some(), sub_type };
     add(&mut filter.event_type, entry)
 }
 
 pub(super) fn drop_reason(filter: &mut FlowFilter, value: &str) -> Checked {
-    let reason = DropReason::from_str_name(value).ok_or_else(|| {
-        format!("unknown drop reason {value:?}; expected a name such as POLICY_DENIED")
-    })?;
+    let reason = DropReason::from_str_name(value)
+        .ok_or_else(|| format!("unknown drop reason {value:?}; expected a name such as POLICY_DENIED"))?;
     add(&mut filter.drop_reason_desc, reason.into())
 }
 
@@ -236,13 +185,7 @@ pub(super) fn ip_trace_id(filter: &mut FlowFilter, value: &str) -> Checked {
 }
 
 pub(super) fn interface(filter: &mut FlowFilter, value: &str) -> Checked {
-    add(
-        &mut filter.interface,
-        NetworkInterface {
-            name: value.to_owned(),
-            index: 0,
-        },
-    )
+    add(&mut filter.interface, NetworkInterface { name: value.to_owned(), index: 0 })
 }
 
 pub(super) fn encrypted(filter: &mut FlowFilter, _: &str) -> Checked {
@@ -271,40 +214,23 @@ pub(super) fn http_url(filter: &mut FlowFilter, value: &str) -> Checked {
 
 pub(super) fn http_header(filter: &mut FlowFilter, value: &str) -> Checked {
     let (key, value) = value.split_once(':').ok_or("expected KEY:VALUE")?;
-    add(
-        &mut filter.http_header,
-        HttpHeader {
-            key: key.to_owned(),
-            value: value.to_owned(),
-        },
-    )
+    add(&mut filter.http_header, HttpHeader { key: key.to_owned(), value: value.to_owned() })
 }
 
 pub(super) fn cel_expression(filter: &mut FlowFilter, value: &str) -> Checked {
-    let experimental = filter
-        .experimental
-        .get_or_insert_with(flow_filter::Experimental::default);
+    let experimental = filter.experimental.get_or_insert_with(flow_filter::Experimental::default);
     add(&mut experimental.cel_expression, value.to_owned())
 }
 
 /// Observation points have names; what the numbers of other types mean depends on the type.
 fn sub_type(event_type: i32, text: &str) -> Result<i32, String> {
     let point = TRACE_POINTS.iter().position(|name| *name == text);
-    match point
-        .filter(|_| event_type == TRACE)
-        .and_then(|index| i32::try_from(index).ok())
-    {
+    match point.filter(|_| event_type == TRACE).and_then(|index| i32::try_from(index).ok()) {
         Some(number) => Ok(number),
-        None => text
-            .parse::<u8>()
-            .map(i32::from)
-            .map_err(|_| match event_type {
-                TRACE => format!(
-                    "unknown point {text:?}; expected one of {}",
-                    TRACE_POINTS.join(", ")
-                ),
-                _ => format!("expected a number as sub type, found {text:?}"),
-            }),
+        None => text.parse::<u8>().map(i32::from).map_err(|_| match event_type {
+            TRACE => format!("unknown point {text:?}; expected one of {}", TRACE_POINTS.join(", ")),
+            _ => format!("expected a number as sub type, found {text:?}"),
+        }),
     }
 }
 

@@ -34,16 +34,9 @@ pub(crate) fn translate(uses: &[Use<'_>]) -> anyhow::Result<Filters> {
     let mut deny = Pair::default();
     for used in uses {
         let pair = if used.negated { &mut deny } else { &mut allow };
-        pair.apply(used).map_err(|reason| BadFlag {
-            flag: used.flag.name,
-            value: used.value.to_owned(),
-            reason,
-        })?;
+        pair.apply(used).map_err(|reason| BadFlag { flag: used.flag.name, value: used.value.to_owned(), reason })?;
     }
-    Ok(Filters {
-        allow: allow.finish()?,
-        deny: deny.finish()?,
-    })
+    Ok(Filters { allow: allow.finish()?, deny: deny.finish()? })
 }
 
 /// The filters of one list in the making.
@@ -103,19 +96,13 @@ impl Pair {
             return Ok(Vec::new());
         }
         self.check_http()?;
-        for (reach, places) in [
-            (Reach::From, self.from),
-            (Reach::To, self.to),
-            (Reach::Either, self.either),
-        ] {
+        for (reach, places) in [(Reach::From, self.from), (Reach::To, self.to), (Reach::Either, self.either)] {
             let (pods, services) = places.complete()?;
             let (left, right) = sides(reach);
             for (filter, side) in [(&mut self.left, left), (&mut self.right, right)] {
                 let (in_pods, in_services) = match side {
                     Side::Source => (&mut filter.source_pod, &mut filter.source_service),
-                    Side::Destination => {
-                        (&mut filter.destination_pod, &mut filter.destination_service)
-                    }
+                    Side::Destination => (&mut filter.destination_pod, &mut filter.destination_service),
                 };
                 in_pods.extend_from_slice(&pods);
                 in_services.extend_from_slice(&services);
@@ -129,14 +116,9 @@ impl Pair {
 
     /// An HTTP filter never matches another type of event; asking for both is a mistake.
     fn check_http(&self) -> anyhow::Result<()> {
-        let other =
-            |event: &tidegate_proto::flow::EventTypeFilter| event.r#type != super::fields::L7;
+        let other = |event: &tidegate_proto::flow::EventTypeFilter| event.r#type != super::fields::L7;
         if let Some(flag) = self.used.iter().find_map(|name| name.strip_prefix("http-")) {
-            let what = if flag == "status" {
-                "status code"
-            } else {
-                flag
-            };
+            let what = if flag == "status" { "status code" } else { flag };
             anyhow::ensure!(
                 !self.left.event_type.iter().any(other),
                 "filtering by http {what} requires the event type filter to only match 'l7' events"
@@ -150,19 +132,12 @@ impl Places {
     /// Every pod and every service in every namespace; the namespaces alone, when there is
     /// neither.
     fn complete(self) -> anyhow::Result<(Vec<String>, Vec<String>)> {
-        let Self {
-            namespaces,
-            pods,
-            services,
-        } = self;
+        let Self { namespaces, pods, services } = self;
         if namespaces.is_empty() {
             return Ok((pods, services));
         }
         if pods.is_empty() && services.is_empty() {
-            let pods = namespaces
-                .iter()
-                .map(|namespace| format!("{namespace}/"))
-                .collect();
+            let pods = namespaces.iter().map(|namespace| format!("{namespace}/")).collect();
             return Ok((pods, Vec::new()));
         }
         Ok((within(&namespaces, pods)?, within(&namespaces, services)?))
@@ -175,9 +150,7 @@ fn within(namespaces: &[String], names: Vec<String>) -> anyhow::Result<Vec<Strin
         match name.split_once('/') {
             None => complete.extend(namespaces.iter().map(|space| format!("{space}/{name}"))),
             Some((namespace, _)) => {
-                let fits = namespaces
-                    .iter()
-                    .any(|known| known.is_empty() || known == namespace);
+                let fits = namespaces.iter().any(|known| known.is_empty() || known == namespace);
                 anyhow::ensure!(
                     fits,
                     "namespace conflict: {name:?} is not in namespace {:?}; name one of the two",

@@ -69,14 +69,10 @@ pub(crate) struct Use<'a> {
 
 /// The clap arguments of all filter flags, `--not` included.
 pub(crate) fn args() -> impl Iterator<Item = Arg> {
-    let not = Arg::new(NOT)
-        .long(NOT)
-        .help("Leave out the flows that the next filter matches; repeat before each filter");
+    let not =
+        Arg::new(NOT).long(NOT).help("Leave out the flows that the next filter matches; repeat before each filter");
     let flags = FLAGS.iter().map(|flag| {
-        let arg = Arg::new(flag.name)
-            .long(flag.name)
-            .help(flag.help)
-            .action(ArgAction::Append);
+        let arg = Arg::new(flag.name).long(flag.name).help(flag.help).action(ArgAction::Append);
         let arg = match flag.value {
             Some(value) => arg.value_name(value),
             None => valueless(arg),
@@ -86,9 +82,7 @@ pub(crate) fn args() -> impl Iterator<Item = Arg> {
             None => arg,
         }
     });
-    std::iter::once(valueless(not))
-        .chain(flags)
-        .map(|arg| arg.help_heading("Filters"))
+    std::iter::once(valueless(not)).chain(flags).map(|arg| arg.help_heading("Filters"))
 }
 
 /// The uses of filter flags in the order of the command line.
@@ -100,34 +94,20 @@ pub(crate) fn uses(matches: &ArgMatches) -> anyhow::Result<Vec<Use<'_>>> {
     for flag in FLAGS {
         let values = matches.get_many::<String>(flag.name).into_iter().flatten();
         let indices = matches.indices_of(flag.name).into_iter().flatten();
-        found.extend(indices.zip(values).map(|(index, value)| {
-            (
-                index,
-                Some(Use {
-                    flag,
-                    value: value.as_str(),
-                    negated: false,
-                }),
-            )
-        }));
+        found.extend(
+            indices
+                .zip(values)
+                .map(|(index, value)| (index, Some(Use { flag, value: value.as_str(), negated: false }))),
+        );
     }
-    found.extend(
-        matches
-            .indices_of(NOT)
-            .into_iter()
-            .flatten()
-            .map(|index| (index, None)),
-    );
+    found.extend(matches.indices_of(NOT).into_iter().flatten().map(|index| (index, None)));
     found.sort_by_key(|(index, _)| *index);
 
     let mut uses = Vec::with_capacity(found.len());
     let mut negated = false;
     for (_, found) in found {
         match found {
-            Some(found) => uses.push(Use {
-                negated: std::mem::take(&mut negated),
-                ..found
-            }),
+            Some(found) => uses.push(Use { negated: std::mem::take(&mut negated), ..found }),
             None => negated = true,
         }
     }
@@ -138,9 +118,7 @@ pub(crate) fn uses(matches: &ArgMatches) -> anyhow::Result<Vec<Use<'_>>> {
 const NOT: &str = "not";
 
 fn valueless(arg: Arg) -> Arg {
-    arg.action(ArgAction::Append)
-        .num_args(0)
-        .default_missing_value("true")
+    arg.action(ArgAction::Append).num_args(0).default_missing_value("true")
 }
 
 const fn whole(
@@ -149,50 +127,19 @@ const fn whole(
     help: &'static str,
     put: fn(&mut FlowFilter, &str) -> Result<(), String>,
 ) -> Flag {
-    Flag {
-        name,
-        short: None,
-        value: Some(value),
-        help,
-        meaning: Whole(put),
-    }
+    Flag { name, short: None, value: Some(value), help, meaning: Whole(put) }
 }
 
-const fn switch(
-    name: &'static str,
-    short: Option<char>,
-    help: &'static str,
-    meaning: Meaning,
-) -> Flag {
-    Flag {
-        name,
-        short,
-        value: None,
-        help,
-        meaning,
-    }
+const fn switch(name: &'static str, short: Option<char>, help: &'static str, meaning: Meaning) -> Flag {
+    Flag { name, short, value: None, help, meaning }
 }
 
-const fn side(
-    name: &'static str,
-    value: &'static str,
-    help: &'static str,
-    meaning: Meaning,
-) -> Flag {
-    Flag {
-        name,
-        short: None,
-        value: Some(value),
-        help,
-        meaning,
-    }
+const fn side(name: &'static str, value: &'static str, help: &'static str, meaning: Meaning) -> Flag {
+    Flag { name, short: None, value: Some(value), help, meaning }
 }
 
 const fn short(flag: Flag, short: char) -> Flag {
-    Flag {
-        short: Some(short),
-        ..flag
-    }
+    Flag { short: Some(short), ..flag }
 }
 
 use Meaning::{AllNamespaces, Namespace, OneSide, Pod, Service, Whole};
@@ -267,16 +214,8 @@ mod tests {
     fn every_flag_is_listed_once() {
         for (at, flag) in FLAGS.iter().enumerate() {
             let later = &FLAGS[at + 1..];
-            assert!(
-                later.iter().all(|other| other.name != flag.name),
-                "{}",
-                flag.name
-            );
-            assert!(
-                flag.short.is_none() || later.iter().all(|other| other.short != flag.short),
-                "-{:?}",
-                flag.short
-            );
+            assert!(later.iter().all(|other| other.name != flag.name), "{}", flag.name);
+            assert!(flag.short.is_none() || later.iter().all(|other| other.short != flag.short), "-{:?}", flag.short);
         }
     }
 
@@ -289,11 +228,9 @@ mod tests {
                 _ => Either,
             };
             match flag.meaning {
-                OneSide(reach, _)
-                | Pod(reach)
-                | Service(reach)
-                | Namespace(reach)
-                | AllNamespaces(reach) => assert_eq!(reach, expected, "{}", flag.name),
+                OneSide(reach, _) | Pod(reach) | Service(reach) | Namespace(reach) | AllNamespaces(reach) => {
+                    assert_eq!(reach, expected, "{}", flag.name)
+                }
                 Whole(_) => assert_eq!(expected, Either, "{}", flag.name),
             }
         }

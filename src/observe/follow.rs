@@ -26,12 +26,7 @@ pub(super) async fn print<O: Write, N: Write>(
     printer: &mut Printer,
     sinks: &mut Sinks<O, N>,
 ) -> anyhow::Result<()> {
-    let mut stream = Stream {
-        client,
-        resume: Resume::new(request),
-        printer,
-        sinks,
-    };
+    let mut stream = Stream { client, resume: Resume::new(request), printer, sinks };
     let interrupted = tokio::signal::ctrl_c();
     let outcome = tokio::select! {
         outcome = stream.run() => outcome,
@@ -59,11 +54,7 @@ impl<O: Write, N: Write> Stream<'_, O, N> {
                 Ok(frames) => {
                     self.resume.begin();
                     if std::mem::take(&mut lost) {
-                        writeln!(
-                            self.sinks.news,
-                            "connected to {} again",
-                            self.client.address
-                        )?;
+                        writeln!(self.sinks.news, "connected to {} again", self.client.address)?;
                     }
                     match self.drain(frames).await? {
                         None => return Ok(()),
@@ -79,22 +70,15 @@ impl<O: Write, N: Write> Stream<'_, O, N> {
                 self.sinks.out.flush()?;
                 let address = &self.client.address;
                 let why = broken.message();
-                writeln!(
-                    self.sinks.news,
-                    "the connection to {address} ended ({why}); trying again until interrupted"
-                )?;
+                writeln!(self.sinks.news, "the connection to {address} ended ({why}); trying again until interrupted")?;
             }
             tokio::time::sleep(RETRY).await;
         }
     }
 
     async fn ask(&self) -> Result<Streaming<Frame>, Status> {
-        let mut observer =
-            ObserverClient::new(self.client.channel.clone()).max_decoding_message_size(MESSAGE_MAX);
-        Ok(observer
-            .get_flows(self.resume.request())
-            .await?
-            .into_inner())
+        let mut observer = ObserverClient::new(self.client.channel.clone()).max_decoding_message_size(MESSAGE_MAX);
+        Ok(observer.get_flows(self.resume.request()).await?.into_inner())
     }
 
     /// Prints until the stream ends; the status is that of a stream that failed. Lines are

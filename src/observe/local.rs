@@ -97,22 +97,12 @@ struct Window {
 
 impl Window {
     fn new(selection: Selection) -> Self {
-        Self {
-            selection,
-            passed: 0,
-            kept: VecDeque::new(),
-        }
+        Self { selection, passed: 0, kept: VecDeque::new() }
     }
 
     /// The event, if it can be printed at once. The newest are kept until the end is known.
     fn pass(&mut self, response: GetFlowsResponse, counted: bool) -> Option<GetFlowsResponse> {
-        let Selection {
-            number,
-            first,
-            since,
-            until,
-            ..
-        } = self.selection;
+        let Selection { number, first, since, until, .. } = self.selection;
         if counted {
             let time = response.time.or_else(|| flow_time(&response));
             let time = time.and_then(|time| Timestamp::new(time.seconds, time.nanos).ok());

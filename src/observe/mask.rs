@@ -11,17 +11,10 @@ use tidegate_proto::{mask::STOCK_DEFAULT, schema};
 pub(crate) fn paths(own: Option<&str>, default: bool, format: &str) -> anyhow::Result<Vec<String>> {
     let json = matches!(format, "json" | "jsonpb");
     let Some(own) = own else {
-        let paths = if default && !json {
-            STOCK_DEFAULT.as_slice()
-        } else {
-            &[]
-        };
+        let paths = if default && !json { STOCK_DEFAULT.as_slice() } else { &[] };
         return Ok(paths.iter().map(|path| (*path).to_owned()).collect());
     };
-    anyhow::ensure!(
-        json,
-        "{format} output format is not compatible with custom field mask"
-    );
+    anyhow::ensure!(json, "{format} output format is not compatible with custom field mask");
     let paths: Vec<_> = own.split(',').map(|path| path.trim().to_owned()).collect();
     for path in &paths {
         anyhow::ensure!(
@@ -52,17 +45,9 @@ mod tests {
 
     #[test]
     fn an_own_mask_is_for_json_and_for_known_fields() {
-        assert_eq!(
-            paths(Some("source.identity,verdict"), false, "json")
-                .unwrap()
-                .len(),
-            2
-        );
+        assert_eq!(paths(Some("source.identity,verdict"), false, "json").unwrap().len(), 2);
         let refused = |mask, format| paths(Some(mask), false, format).unwrap_err().to_string();
-        assert_eq!(
-            refused("time", "compact"),
-            "compact output format is not compatible with custom field mask"
-        );
+        assert_eq!(refused("time", "compact"), "compact output format is not compatible with custom field mask");
         assert_eq!(
             refused("nope", "json"),
             "failed to construct field mask: proto: invalid path \"nope\" for message \"flow.Flow\""

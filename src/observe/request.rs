@@ -26,49 +26,22 @@ pub(crate) struct Query {
 
 /// The clap arguments beside filters and selectors that [`Query::from_args`] reads.
 pub(crate) fn args() -> impl Iterator<Item = Arg> {
-    let json = |name, help| {
-        Arg::new(name)
-            .long(name)
-            .value_name("JSON")
-            .help(help)
-            .action(ArgAction::Append)
-    };
-    let switch = |name, help| {
-        Arg::new(name)
-            .long(name)
-            .help(help)
-            .action(ArgAction::SetTrue)
-    };
+    let json = |name, help| Arg::new(name).long(name).value_name("JSON").help(help).action(ArgAction::Append);
+    let switch = |name, help| Arg::new(name).long(name).help(help).action(ArgAction::SetTrue);
     let default_mask = Arg::new("use-default-field-masks").long("use-default-field-masks");
-    let default_mask = default_mask
-        .value_name("BOOL")
-        .value_parser(["true", "false"]);
-    let default_mask = default_mask
-        .num_args(0..=1)
-        .require_equals(true)
-        .default_value("false");
+    let default_mask = default_mask.value_name("BOOL").value_parser(["true", "false"]);
+    let default_mask = default_mask.num_args(0..=1).require_equals(true).default_value("false");
     let default_mask = default_mask.default_missing_value("true");
     let file = Arg::new("input-file").long("input-file").value_name("FILE");
-    let mask = Arg::new("field-mask")
-        .long("field-mask")
-        .value_name("FIELD,...");
+    let mask = Arg::new("field-mask").long("field-mask").value_name("FIELD,...");
     [
         json("allowlist", "More filters, as FlowFilter JSON"),
-        json(
-            "denylist",
-            "More filters for flows to leave out, as FlowFilter JSON",
-        ),
-        switch(
-            "print-raw-filters",
-            "Print the filters as JSON lists in YAML and ask nothing",
-        ),
+        json("denylist", "More filters for flows to leave out, as FlowFilter JSON"),
+        switch("print-raw-filters", "Print the filters as JSON lists in YAML and ask nothing"),
         file.help("Read flows from a file of JSON lines, not from a server; - is standard input"),
         mask.help("Fields to ask for, such as source.identity; with -o json"),
         default_mask.help("Ask only for what Hubble's command line asks for; hides names"),
-        switch(
-            "flow-info",
-            "Show egress address and port, gateway, policy, bytes and causes too",
-        ),
+        switch("flow-info", "Show egress address and port, gateway, policy, bytes and causes too"),
     ]
     .into_iter()
     .map(|arg| arg.help_heading("Request"))
@@ -79,28 +52,15 @@ impl Query {
     ///
     /// # Errors
     /// When flags are malformed or contradict one another.
-    pub(crate) fn from_args(
-        matches: &ArgMatches,
-        now: Timestamp,
-        local: bool,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn from_args(matches: &ArgMatches, now: Timestamp, local: bool) -> anyhow::Result<Self> {
         let selection = Selection::from_args(matches, now, local)?;
         let mut filters = filters::translate(&flags::uses(matches)?)?;
         filters.allow.extend(json_filters(matches, "allowlist")?);
         filters.deny.extend(json_filters(matches, "denylist")?);
         let text = |name| matches.get_one::<String>(name).map(String::as_str);
         let default = text("use-default-field-masks") == Some("true");
-        let mask = mask::paths(
-            text("field-mask"),
-            default,
-            text("output").unwrap_or_default(),
-        )?;
-        Ok(Self {
-            selection,
-            filters,
-            mask,
-            flow_info: matches.get_flag("flow-info"),
-        })
+        let mask = mask::paths(text("field-mask"), default, text("output").unwrap_or_default())?;
+        Ok(Self { selection, filters, mask, flow_info: matches.get_flag("flow-info") })
     }
 
     /// The request as it is sent.
@@ -109,15 +69,10 @@ impl Query {
     /// Never in practice: the options are a message of this program.
     pub(crate) fn request(&self) -> anyhow::Result<GetFlowsRequest> {
         let selection = &self.selection;
-        let time = |time: Timestamp| prost_types::Timestamp {
-            seconds: time.as_second(),
-            nanos: time.subsec_nanosecond(),
-        };
+        let time =
+            |time: Timestamp| prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() };
         let options = FlowsOptions { flow_info: true };
-        let extensions = self
-            .flow_info
-            .then(|| Any::from_msg(&options))
-            .transpose()?;
+        let extensions = self.flow_info.then(|| Any::from_msg(&options)).transpose()?;
         Ok(GetFlowsRequest {
             number: selection.number,
             first: selection.first,
@@ -126,9 +81,7 @@ impl Query {
             until: selection.until.map(time),
             whitelist: self.filters.allow.clone(),
             blacklist: self.filters.deny.clone(),
-            field_mask: (!self.mask.is_empty()).then(|| FieldMask {
-                paths: self.mask.clone(),
-            }),
+            field_mask: (!self.mask.is_empty()).then(|| FieldMask { paths: self.mask.clone() }),
             extensions,
             ..GetFlowsRequest::default()
         })
@@ -140,10 +93,7 @@ impl Query {
     /// When a filter has no JSON form.
     pub(crate) fn raw_filters(&self) -> anyhow::Result<String> {
         let mut yaml = String::new();
-        for (name, list) in [
-            ("allowlist", &self.filters.allow),
-            ("denylist", &self.filters.deny),
-        ] {
+        for (name, list) in [("allowlist", &self.filters.allow), ("denylist", &self.filters.deny)] {
             if !list.is_empty() {
                 yaml.push_str(name);
                 yaml.push_str(":\n");
@@ -163,9 +113,7 @@ fn json_filters(matches: &ArgMatches, name: &str) -> anyhow::Result<Vec<FlowFilt
     let mut filters = Vec::new();
     for text in matches.get_many::<String>(name).into_iter().flatten() {
         let list: Vec<FlowFilter> = json::all_from_str(text).with_context(|| {
-            format!(
-                "--{name} {text:?} is not FlowFilter JSON, such as {{\"verdict\":[\"DROPPED\"]}}"
-            )
+            format!("--{name} {text:?} is not FlowFilter JSON, such as {{\"verdict\":[\"DROPPED\"]}}")
         })?;
         filters.extend(list);
     }

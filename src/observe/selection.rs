@@ -27,31 +27,17 @@ pub(crate) struct Selection {
 
 /// The clap arguments that [`Selection::from_args`] reads.
 pub(crate) fn args() -> impl Iterator<Item = Arg> {
-    let number = |name, help| {
-        Arg::new(name)
-            .long(name)
-            .value_name("N")
-            .help(help)
-            .value_parser(value_parser!(u64).range(1..))
-    };
+    let number =
+        |name, help| Arg::new(name).long(name).value_name("N").help(help).value_parser(value_parser!(u64).range(1..));
     let time = |name, help| Arg::new(name).long(name).value_name("TIME").help(help);
     let all = Arg::new("all").long("all").action(ArgAction::SetTrue);
-    let follow = Arg::new("follow")
-        .short('f')
-        .long("follow")
-        .action(ArgAction::SetTrue);
+    let follow = Arg::new("follow").short('f').long("follow").action(ArgAction::SetTrue);
     [
-        number(
-            "last",
-            "The newest N flows [default: 20, when nothing else says where to begin]",
-        ),
+        number("last", "The newest N flows [default: 20, when nothing else says where to begin]"),
         number("first", "The oldest N flows"),
         all.help("All flows that are still kept"),
         follow.help("Keep waiting for new flows"),
-        time(
-            "since",
-            "Flows from this time on: 90s, 1h5m, 3d ago, or 2026-11-23T07:00Z",
-        ),
+        time("since", "Flows from this time on: 90s, 1h5m, 3d ago, or 2026-11-23T07:00Z"),
         time("until", "Flows up to this time, in the same forms"),
     ]
     .into_iter()
@@ -64,11 +50,7 @@ impl Selection {
     ///
     /// # Errors
     /// When flags contradict one another or a time has no known form.
-    pub(crate) fn from_args(
-        matches: &ArgMatches,
-        now: Timestamp,
-        local: bool,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn from_args(matches: &ArgMatches, now: Timestamp, local: bool) -> anyhow::Result<Self> {
         let number = |name| matches.get_one::<u64>(name).copied();
         let (last, first) = (number("last"), number("first"));
         let (all, follow) = (matches.get_flag("all"), matches.get_flag("follow"));
@@ -97,12 +79,6 @@ impl Selection {
         };
         // A stream that is followed has no end.
         let until = until.filter(|_| !follow);
-        Ok(Self {
-            number,
-            first: first.is_some(),
-            follow,
-            since,
-            until,
-        })
+        Ok(Self { number, first: first.is_some(), follow, since, until })
     }
 }

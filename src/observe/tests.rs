@@ -10,9 +10,7 @@ const NOW: &str = "2026-11-23T07:00:00Z";
 
 fn matches(line: &[&str]) -> ArgMatches {
     let line = std::iter::once("observe").chain(line.iter().copied());
-    command()
-        .try_get_matches_from(line)
-        .unwrap_or_else(|error| panic!("{error}"))
+    command().try_get_matches_from(line).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn query(line: &[&str]) -> anyhow::Result<Query> {
@@ -27,18 +25,12 @@ fn request(line: &[&str]) -> GetFlowsRequest {
 
 fn allowlist(line: &[&str]) -> Vec<String> {
     let filters = request(line).whitelist;
-    filters
-        .iter()
-        .map(|filter| json::to_string(filter).unwrap())
-        .collect()
+    filters.iter().map(|filter| json::to_string(filter).unwrap()).collect()
 }
 
 fn denylist(line: &[&str]) -> Vec<String> {
     let filters = request(line).blacklist;
-    filters
-        .iter()
-        .map(|filter| json::to_string(filter).unwrap())
-        .collect()
+    filters.iter().map(|filter| json::to_string(filter).unwrap()).collect()
 }
 
 fn refusal(line: &[&str]) -> String {
@@ -47,14 +39,8 @@ fn refusal(line: &[&str]) -> String {
 
 #[test]
 fn one_sided_flags_make_one_filter() {
-    assert_eq!(
-        allowlist(&["--to-fqdn", "ifconfig.me"]),
-        [r#"{"destination_fqdn":["ifconfig.me"]}"#]
-    );
-    assert_eq!(
-        allowlist(&["--snat-ip", "203.0.113.7"]),
-        [r#"{"source_ip_xlated":["203.0.113.7"]}"#]
-    );
+    assert_eq!(allowlist(&["--to-fqdn", "ifconfig.me"]), [r#"{"destination_fqdn":["ifconfig.me"]}"#]);
+    assert_eq!(allowlist(&["--snat-ip", "203.0.113.7"]), [r#"{"source_ip_xlated":["203.0.113.7"]}"#]);
     assert_eq!(
         allowlist(&["--type", "trace:to-network", "--type", "drop"]),
         [r#"{"event_type":[{"type":4,"match_sub_type":true,"sub_type":11},{"type":1}]}"#]
@@ -69,17 +55,11 @@ fn one_sided_flags_make_one_filter() {
 fn two_sided_flags_make_a_left_and_a_right_filter() {
     assert_eq!(
         allowlist(&["--fqdn", "*.cilium.io"]),
-        [
-            r#"{"source_fqdn":["*.cilium.io"]}"#,
-            r#"{"destination_fqdn":["*.cilium.io"]}"#
-        ]
+        [r#"{"source_fqdn":["*.cilium.io"]}"#, r#"{"destination_fqdn":["*.cilium.io"]}"#]
     );
     assert_eq!(
         allowlist(&["--pod", "x", "--port", "80"]),
-        [
-            r#"{"source_pod":["x"],"source_port":["80"]}"#,
-            r#"{"destination_pod":["x"],"destination_port":["80"]}"#
-        ]
+        [r#"{"source_pod":["x"],"source_port":["80"]}"#, r#"{"destination_pod":["x"],"destination_port":["80"]}"#]
     );
     assert_eq!(
         allowlist(&["--workload", "Deployment/cart"]),
@@ -92,142 +72,59 @@ fn two_sided_flags_make_a_left_and_a_right_filter() {
 
 #[test]
 fn a_namespace_completes_pods_and_services_and_else_stands_for_its_pods() {
-    assert_eq!(
-        allowlist(&["-n", "shop"]),
-        [
-            r#"{"source_pod":["shop/"]}"#,
-            r#"{"destination_pod":["shop/"]}"#
-        ]
-    );
+    assert_eq!(allowlist(&["-n", "shop"]), [r#"{"source_pod":["shop/"]}"#, r#"{"destination_pod":["shop/"]}"#]);
     assert_eq!(
         allowlist(&["--namespace", "shop", "--service", "cart"]),
-        [
-            r#"{"source_service":["shop/cart"]}"#,
-            r#"{"destination_service":["shop/cart"]}"#
-        ]
+        [r#"{"source_service":["shop/cart"]}"#, r#"{"destination_service":["shop/cart"]}"#]
     );
-    assert_eq!(
-        allowlist(&["--from-namespace", "shop", "--from-pod", "cart"]),
-        [r#"{"source_pod":["shop/cart"]}"#]
-    );
-    assert_eq!(
-        allowlist(&["-A"]),
-        [r#"{"source_pod":["/"]}"#, r#"{"destination_pod":["/"]}"#]
-    );
-    assert_eq!(
-        allowlist(&["-A", "--pod", "cart"])[0],
-        r#"{"source_pod":["/cart"]}"#
-    );
+    assert_eq!(allowlist(&["--from-namespace", "shop", "--from-pod", "cart"]), [r#"{"source_pod":["shop/cart"]}"#]);
+    assert_eq!(allowlist(&["-A"]), [r#"{"source_pod":["/"]}"#, r#"{"destination_pod":["/"]}"#]);
+    assert_eq!(allowlist(&["-A", "--pod", "cart"])[0], r#"{"source_pod":["/cart"]}"#);
     let clash = refusal(&["-n", "shop", "--pod", "infra/x"]);
-    assert!(
-        clash.starts_with("namespace conflict: \"infra/x\""),
-        "{clash}"
-    );
+    assert!(clash.starts_with("namespace conflict: \"infra/x\""), "{clash}");
 }
 
 #[test]
 fn not_belongs_to_the_next_flag_only() {
     assert_eq!(
         denylist(&["--not", "--pod", "a", "--not", "--to-port", "53"]),
-        [
-            r#"{"source_pod":["a"],"destination_port":["53"]}"#,
-            r#"{"destination_pod":["a"],"destination_port":["53"]}"#
-        ]
+        [r#"{"source_pod":["a"],"destination_port":["53"]}"#, r#"{"destination_pod":["a"],"destination_port":["53"]}"#]
     );
-    let line = [
-        "--not",
-        "--to-port",
-        "53",
-        "--verdict",
-        "DROPPED",
-        "--not",
-        "-4",
-    ];
-    assert_eq!(
-        denylist(&line),
-        [r#"{"destination_port":["53"],"ip_version":["IPv4"]}"#]
-    );
+    let line = ["--not", "--to-port", "53", "--verdict", "DROPPED", "--not", "-4"];
+    assert_eq!(denylist(&line), [r#"{"destination_port":["53"],"ip_version":["IPv4"]}"#]);
     assert_eq!(allowlist(&line), [r#"{"verdict":["DROPPED"]}"#]);
-    assert_eq!(
-        refusal(&["--to-port", "53", "--not"]),
-        "trailing --not found in the arguments"
-    );
+    assert_eq!(refusal(&["--to-port", "53", "--not"]), "trailing --not found in the arguments");
 }
 
 #[test]
 fn without_filters_the_lists_are_empty() {
-    assert_eq!(
-        request(&[]),
-        GetFlowsRequest {
-            number: 20,
-            ..Default::default()
-        }
-    );
+    assert_eq!(request(&[]), GetFlowsRequest { number: 20, ..Default::default() });
 }
 
 #[test]
 fn every_further_filter_has_its_field() {
     for (line, expected) in [
-        (
-            &["--from-ip", "10.0.0.0/8"][..],
-            r#"{"source_ip":["10.0.0.0/8"]}"#,
-        ),
-        (
-            &["--to-label", "app=x"],
-            r#"{"destination_label":["app=x"]}"#,
-        ),
+        (&["--from-ip", "10.0.0.0/8"][..], r#"{"source_ip":["10.0.0.0/8"]}"#),
+        (&["--to-label", "app=x"], r#"{"destination_label":["app=x"]}"#),
         (&["--from-identity", "world"], r#"{"source_identity":[2]}"#),
-        (
-            &["--to-identity", "41395"],
-            r#"{"destination_identity":[41395]}"#,
-        ),
-        (
-            &["--from-workload", "Job/"],
-            r#"{"source_workload":[{"kind":"Job"}]}"#,
-        ),
-        (
-            &["--to-cluster", "west"],
-            r#"{"destination_cluster_name":["west"]}"#,
-        ),
+        (&["--to-identity", "41395"], r#"{"destination_identity":[41395]}"#),
+        (&["--from-workload", "Job/"], r#"{"source_workload":[{"kind":"Job"}]}"#),
+        (&["--to-cluster", "west"], r#"{"destination_cluster_name":["west"]}"#),
         (&["--protocol", "tcp"], r#"{"protocol":["tcp"]}"#),
-        (
-            &["-t", "drop:194"],
-            r#"{"event_type":[{"type":1,"match_sub_type":true,"sub_type":194}]}"#,
-        ),
+        (&["-t", "drop:194"], r#"{"event_type":[{"type":1,"match_sub_type":true,"sub_type":194}]}"#),
         (&["-t", "129"], r#"{"event_type":[{"type":129}]}"#),
-        (
-            &["-t", "trace:to-endpoint"],
-            r#"{"event_type":[{"type":4,"match_sub_type":true}]}"#,
-        ),
-        (
-            &["--traffic-direction", "egress"],
-            r#"{"traffic_direction":["EGRESS"]}"#,
-        ),
-        (
-            &["--drop-reason-desc", "NO_EGRESS_GATEWAY"],
-            r#"{"drop_reason_desc":["NO_EGRESS_GATEWAY"]}"#,
-        ),
+        (&["-t", "trace:to-endpoint"], r#"{"event_type":[{"type":4,"match_sub_type":true}]}"#),
+        (&["--traffic-direction", "egress"], r#"{"traffic_direction":["EGRESS"]}"#),
+        (&["--drop-reason-desc", "NO_EGRESS_GATEWAY"], r#"{"drop_reason_desc":["NO_EGRESS_GATEWAY"]}"#),
         (&["--node-name", "gw-*"], r#"{"node_name":["gw-*"]}"#),
         (&["--uuid", "0198"], r#"{"uuid":["0198"]}"#),
         (&["--ip-version", "v6"], r#"{"ip_version":["IPv6"]}"#),
         (&["-6"], r#"{"ip_version":["IPv6"]}"#),
         (&["--unencrypted"], r#"{"encrypted":[false]}"#),
-        (
-            &["--interface", "eth0"],
-            r#"{"interface":[{"name":"eth0"}]}"#,
-        ),
-        (
-            &["--http-header", "k:v"],
-            r#"{"http_header":[{"key":"k","value":"v"}]}"#,
-        ),
-        (
-            &["--type", "l7", "--http-status", "4+"],
-            r#"{"event_type":[{"type":129}],"http_status_code":["4+"]}"#,
-        ),
-        (
-            &["--cel-expression", "true"],
-            r#"{"experimental":{"cel_expression":["true"]}}"#,
-        ),
+        (&["--interface", "eth0"], r#"{"interface":[{"name":"eth0"}]}"#),
+        (&["--http-header", "k:v"], r#"{"http_header":[{"key":"k","value":"v"}]}"#),
+        (&["--type", "l7", "--http-status", "4+"], r#"{"event_type":[{"type":129}],"http_status_code":["4+"]}"#),
+        (&["--cel-expression", "true"], r#"{"experimental":{"cel_expression":["true"]}}"#),
     ] {
         assert_eq!(allowlist(line), [expected], "{line:?}");
     }
@@ -235,24 +132,9 @@ fn every_further_filter_has_its_field() {
 
 #[test]
 fn json_filters_are_appended() {
-    let line = [
-        "--verdict",
-        "DROPPED",
-        "--allowlist",
-        r#"{"dns_query":["x"]} {"reply":[true]}"#,
-    ];
-    assert_eq!(
-        allowlist(&line),
-        [
-            r#"{"verdict":["DROPPED"]}"#,
-            r#"{"dns_query":["x"]}"#,
-            r#"{"reply":[true]}"#
-        ]
-    );
-    assert_eq!(
-        denylist(&["--denylist", r#"{"uuid":["a"]}"#]),
-        [r#"{"uuid":["a"]}"#]
-    );
+    let line = ["--verdict", "DROPPED", "--allowlist", r#"{"dns_query":["x"]} {"reply":[true]}"#];
+    assert_eq!(allowlist(&line), [r#"{"verdict":["DROPPED"]}"#, r#"{"dns_query":["x"]}"#, r#"{"reply":[true]}"#]);
+    assert_eq!(denylist(&["--denylist", r#"{"uuid":["a"]}"#]), [r#"{"uuid":["a"]}"#]);
     assert!(refusal(&["--allowlist", "nonsense"]).contains("is not FlowFilter JSON"));
 }
 
@@ -274,18 +156,7 @@ fn excluding_flags_are_named_in_the_refusal() {
          filters --from-fqdn and --from-ip cannot be combined"
     );
     // What is shown and what is left out are judged apart.
-    assert!(
-        query(&[
-            "--from-fqdn",
-            "a",
-            "--not",
-            "--from-ip",
-            "10.0.0.1",
-            "--to-fqdn",
-            "b"
-        ])
-        .is_ok()
-    );
+    assert!(query(&["--from-fqdn", "a", "--not", "--from-ip", "10.0.0.1", "--to-fqdn", "b"]).is_ok());
 }
 
 #[test]
@@ -311,13 +182,7 @@ fn bad_values_are_refused_before_anything_is_asked() {
         ["--http-header", "novalue"],
     ] {
         let text = refusal(&line);
-        assert!(
-            text.starts_with(&format!(
-                "invalid argument {:?} for \"{}\" flag: ",
-                line[1], line[0]
-            )),
-            "{text}"
-        );
+        assert!(text.starts_with(&format!("invalid argument {:?} for \"{}\" flag: ", line[1], line[0])), "{text}");
     }
     assert_eq!(
         refusal(&["--type", "drop", "--http-status", "404"]),
@@ -339,10 +204,7 @@ fn selectors_decide_where_to_begin_and_how_many() {
     assert_eq!(number(&["--since", "1h"]), (0, false, false));
     assert_eq!(number(&["--until", "1h"]), (0, false, false));
     for (line, text) in [
-        (
-            ["--first=1", "--last=1"],
-            "cannot set both --first and --last",
-        ),
+        (["--first=1", "--last=1"], "cannot set both --first and --last"),
         (["--first=1", "--all"], "cannot set both --first and --all"),
         (["--last=1", "--all"], "cannot set both --last and --all"),
         (["--first=1", "-f"], "cannot set both --first and --follow"),
@@ -365,18 +227,12 @@ fn times_become_bounds_and_a_followed_stream_has_no_end() {
 #[test]
 fn every_field_is_asked_for_unless_a_mask_is_given() {
     assert_eq!(request(&[]).field_mask, None);
-    assert_eq!(
-        request(&["--use-default-field-masks=false"]).field_mask,
-        None
-    );
+    assert_eq!(request(&["--use-default-field-masks=false"]).field_mask, None);
     let default = request(&["--use-default-field-masks"]).field_mask.unwrap();
     assert!(!default.paths.contains(&"destination_names".to_owned()));
     let own = request(&["-o", "json", "--field-mask", "source.identity,verdict"]).field_mask;
     assert_eq!(own.unwrap().paths, ["source.identity", "verdict"]);
-    assert_eq!(
-        refusal(&["--field-mask", "time"]),
-        "compact output format is not compatible with custom field mask"
-    );
+    assert_eq!(refusal(&["--field-mask", "time"]), "compact output format is not compatible with custom field mask");
 }
 
 #[test]
@@ -389,9 +245,6 @@ fn our_own_facts_are_asked_for_on_demand() {
 
 #[test]
 fn a_file_is_read_whole_unless_told_otherwise() {
-    assert_eq!(
-        query(&["--input-file", "x"]).unwrap().selection,
-        selection::Selection::default()
-    );
+    assert_eq!(query(&["--input-file", "x"]).unwrap().selection, selection::Selection::default());
     assert!(refusal(&["--input-file", "x", "--last", "1000001"]).contains("1000000"));
 }

@@ -52,15 +52,7 @@ pub(crate) const RESERVED_IDENTITIES: [&str; 12] = [
 ];
 
 /// Names of `policy_match_type`, by number.
-const POLICY_MATCHES: [&str; 7] = [
-    "none",
-    "L3-Only",
-    "L3-L4",
-    "L4-Only",
-    "all",
-    "L3-Proto",
-    "Proto-Only",
-];
+const POLICY_MATCHES: [&str; 7] = ["none", "L3-Only", "L3-L4", "L4-Only", "all", "L3-Proto", "Proto-Only"];
 
 /// One flow as text, without colours.
 #[derive(Debug, Default)]
@@ -95,9 +87,7 @@ impl Columns {
         ] {
             column.clear();
         }
-        options
-            .time_format
-            .write(&mut self.time, flow.time.as_ref());
+        options.time_format.write(&mut self.time, flow.time.as_ref());
         options.style.untrusted(&mut self.node, &flow.node_name);
         self.hosts(flow, options);
         identity(&mut self.source_id, flow.source.as_ref());
@@ -107,9 +97,7 @@ impl Columns {
         options.style.untrusted(&mut self.summary, &flow.summary);
         if flow.auth_type != flow::AuthType::Disabled as i32 {
             self.summary.push_str("; Auth: ");
-            enum_name(&mut self.summary, flow.auth_type, |auth: flow::AuthType| {
-                auth.as_str_name()
-            });
+            enum_name(&mut self.summary, flow.auth_type, |auth: flow::AuthType| auth.as_str_name());
         }
     }
 
@@ -117,9 +105,7 @@ impl Columns {
         let Some(ip) = &flow.ip else {
             if let Some(ethernet) = &flow.ethernet {
                 options.style.untrusted(&mut self.source, &ethernet.source);
-                options
-                    .style
-                    .untrusted(&mut self.destination, &ethernet.destination);
+                options.style.untrusted(&mut self.destination, &ethernet.destination);
             }
             return;
         };
@@ -156,9 +142,7 @@ impl Host<'_> {
     /// The pod, else the service, else the names, else the address; then the port unless 0.
     fn write(&self, out: &mut String, options: &Options) {
         let style = options.style;
-        let pod = self
-            .endpoint
-            .filter(|endpoint| !endpoint.pod_name.is_empty());
+        let pod = self.endpoint.filter(|endpoint| !endpoint.pod_name.is_empty());
         let service = self.service.filter(|service| !service.name.is_empty());
         let mut owned = |namespace: &str, name: &str| {
             if !namespace.is_empty() {
@@ -200,9 +184,7 @@ fn ports(flow: &Flow) -> (u32, u32) {
 
 fn identity(out: &mut String, endpoint: Option<&flow::Endpoint>) {
     let number = endpoint.map_or(0, |endpoint| endpoint.identity);
-    let name = usize::try_from(number)
-        .ok()
-        .and_then(|index| RESERVED_IDENTITIES.get(index));
+    let name = usize::try_from(number).ok().and_then(|index| RESERVED_IDENTITIES.get(index));
     let _ = match name {
         Some(name) => write!(out, "({name})"),
         None => write!(out, "(ID:{number})"),
@@ -220,20 +202,14 @@ fn observation(out: &mut String, flow: &Flow, options: &Options) {
     match event_type.r#type {
         event::DROP => out.push_str(&drop_reason::text(sub_type.cast_unsigned())),
         event::CAPTURE => {
-            enum_name(
-                out,
-                flow.debug_capture_point,
-                |p: flow::DebugCapturePoint| p.as_str_name(),
-            );
+            enum_name(out, flow.debug_capture_point, |p: flow::DebugCapturePoint| p.as_str_name());
         }
         event::TRACE => numbered(out, &TRACE_POINTS, sub_type.cast_unsigned()),
         event::POLICY_VERDICT => {
             out.push_str("policy-verdict:");
             numbered(out, &POLICY_MATCHES, flow.policy_match_type);
             out.push(' ');
-            enum_name(out, flow.traffic_direction, |d: flow::TrafficDirection| {
-                d.as_str_name()
-            });
+            enum_name(out, flow.traffic_direction, |d: flow::TrafficDirection| d.as_str_name());
         }
         event::TRACE_SOCK => out.push_str(match flow.sock_xlate_point() {
             flow::SocketTranslationPoint::SockXlatePointPreDirectionFwd => "pre-xlate-fwd",
@@ -269,25 +245,14 @@ fn layer7(out: &mut String, l7: &flow::Layer7, options: &Options) {
 
 fn verdict(out: &mut String, flow: &Flow, options: &Options) {
     use flow::Verdict;
-    if flow
-        .event_type
-        .is_none_or(|event| event.r#type != event::POLICY_VERDICT)
-    {
+    if flow.event_type.is_none_or(|event| event.r#type != event::POLICY_VERDICT) {
         return enum_name(out, flow.verdict, |verdict: Verdict| verdict.as_str_name());
     }
     let (text, lists) = match flow.verdict() {
-        Verdict::Forwarded | Verdict::Redirected => (
-            "ALLOWED",
-            [&flow.egress_allowed_by, &flow.ingress_allowed_by],
-        ),
-        Verdict::Dropped | Verdict::Error => {
-            ("DENIED", [&flow.egress_denied_by, &flow.ingress_denied_by])
-        }
+        Verdict::Forwarded | Verdict::Redirected => ("ALLOWED", [&flow.egress_allowed_by, &flow.ingress_allowed_by]),
+        Verdict::Dropped | Verdict::Error => ("DENIED", [&flow.egress_denied_by, &flow.ingress_denied_by]),
         Verdict::Audit => ("AUDITED", [&flow.egress_denied_by, &flow.ingress_denied_by]),
-        other => (
-            other.as_str_name(),
-            [&flow.egress_allowed_by, &flow.ingress_allowed_by],
-        ),
+        other => (other.as_str_name(), [&flow.egress_allowed_by, &flow.ingress_allowed_by]),
     };
     out.push_str(text);
     if options.policy_names {
@@ -302,10 +267,7 @@ fn verdict(out: &mut String, flow: &Flow, options: &Options) {
 }
 
 fn numbered(out: &mut String, names: &[&str], number: u32) {
-    match usize::try_from(number)
-        .ok()
-        .and_then(|index| names.get(index))
-    {
+    match usize::try_from(number).ok().and_then(|index| names.get(index)) {
         Some(name) => out.push_str(name),
         None => {
             let _ = write!(out, "{number}");
@@ -314,11 +276,7 @@ fn numbered(out: &mut String, names: &[&str], number: u32) {
 }
 
 /// The value's name as in the protocol; the number of a value that is newer than this program.
-pub(crate) fn enum_name<E: TryFrom<i32>>(
-    out: &mut String,
-    number: i32,
-    name: fn(E) -> &'static str,
-) {
+pub(crate) fn enum_name<E: TryFrom<i32>>(out: &mut String, number: i32, name: fn(E) -> &'static str) {
     match E::try_from(number) {
         Ok(value) => out.push_str(name(value)),
         Err(_) => {

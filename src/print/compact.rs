@@ -22,11 +22,7 @@ pub(crate) struct Compact {
 impl Compact {
     /// A printer with these options.
     pub(crate) fn new(options: Options) -> Self {
-        Self {
-            options,
-            columns: Columns::default(),
-            line: String::new(),
-        }
+        Self { options, columns: Columns::default(), line: String::new() }
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -86,12 +82,7 @@ impl Compact {
         }
         line.push_str(" EVENTS LOST: ");
         event::lost_source(line, lost);
-        let _ = write!(
-            line,
-            " CPU({}) {}",
-            event::lost_cpu(lost),
-            lost.num_events_lost
-        );
+        let _ = write!(line, " CPU({}) {}", event::lost_cpu(lost), lost.num_events_lost);
         if lost.first.is_some() || lost.last.is_some() {
             line.push_str(" (first: ");
             options.time_format.write(line, lost.first.as_ref());
@@ -110,8 +101,6 @@ pub(super) fn verdict_ink(flow: &Flow) -> Ink {
     match flow.verdict() {
         Verdict::Dropped | Verdict::Error => Ink::Bad,
         Verdict::Audit | Verdict::Unknown => Ink::Warning,
-        Verdict::Forwarded | Verdict::Redirected | Verdict::Traced | Verdict::Translated => {
-            Ink::Good
-        }
+        Verdict::Forwarded | Verdict::Redirected | Verdict::Traced | Verdict::Translated => Ink::Good,
     }
 }

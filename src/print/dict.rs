@@ -28,12 +28,7 @@ pub(crate) struct Dict {
 impl Dict {
     /// A printer with these options.
     pub(crate) fn new(options: Options) -> Self {
-        Self {
-            options,
-            columns: Columns::default(),
-            block: String::new(),
-            later: false,
-        }
+        Self { options, columns: Columns::default(), block: String::new(), later: false }
     }
 
     pub(super) fn options(&self) -> &Options {

@@ -12,10 +12,7 @@ pub(crate) fn text(number: u32) -> Cow<'static, str> {
         .checked_sub(FIRST)
         .and_then(|index| TEXTS.get(usize::try_from(index).ok()?))
         .filter(|text| !text.is_empty());
-    known.map_or_else(
-        || Cow::Owned(number.to_string()),
-        |text| Cow::Borrowed(*text),
-    )
+    known.map_or_else(|| Cow::Owned(number.to_string()), |text| Cow::Borrowed(*text))
 }
 
 const TEXTS: [&str; 78] = [

@@ -12,9 +12,7 @@ use super::columns::enum_name;
 
 /// Where the events were lost, as in the protocol.
 pub(super) fn lost_source(out: &mut String, lost: &LostEvent) {
-    enum_name(out, lost.source, |source: LostEventSource| {
-        source.as_str_name()
-    });
+    enum_name(out, lost.source, |source: LostEventSource| source.as_str_name());
 }
 
 /// The processor whose buffer overflowed; losses elsewhere count as processor 0.

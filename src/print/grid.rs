@@ -29,10 +29,7 @@ impl Grid {
 
     /// Adds a row whose cells may hold invisible characters: each comes with its visible width.
     pub(crate) fn measured_row(&mut self, cells: impl IntoIterator<Item = (usize, String)>) {
-        let row: Vec<Cell> = cells
-            .into_iter()
-            .map(|(width, text)| Cell { width, text })
-            .collect();
+        let row: Vec<Cell> = cells.into_iter().map(|(width, text)| Cell { width, text }).collect();
         self.widths.resize(self.widths.len().max(row.len()), 0);
         for (widest, cell) in self.widths.iter_mut().zip(&row) {
             *widest = cell.width.max(*widest);
@@ -67,10 +64,7 @@ mod tests {
         let mut grid = Grid::default();
         grid.row(["NAME", "STATUS", "TLS"]);
         grid.row(["gw-1", "Connected", "Disabled"]);
-        assert_eq!(
-            grid.take(),
-            "NAME   STATUS      TLS\ngw-1   Connected   Disabled\n"
-        );
+        assert_eq!(grid.take(), "NAME   STATUS      TLS\ngw-1   Connected   Disabled\n");
     }
 
     #[test]

@@ -8,18 +8,10 @@ use super::Options;
 /// Keys and values of the flow's `FlowInfo`, known facts only. None when the flow carries no
 /// such extension, as from another server.
 pub(super) fn facts(flow: &Flow, options: &Options) -> Vec<(&'static str, String)> {
-    let Some(info) = flow
-        .extensions
-        .as_ref()
-        .and_then(|any| any.to_msg::<FlowInfo>().ok())
-    else {
+    let Some(info) = flow.extensions.as_ref().and_then(|any| any.to_msg::<FlowInfo>().ok()) else {
         return Vec::new();
     };
-    let host = if info.egress_ip.contains(':') {
-        format!("[{}]", info.egress_ip)
-    } else {
-        info.egress_ip
-    };
+    let host = if info.egress_ip.contains(':') { format!("[{}]", info.egress_ip) } else { info.egress_ip };
     let egress = match info.egress_port {
         0 => host,
         port => format!("{host}:{port}"),

@@ -38,10 +38,7 @@ impl Style {
             "never" => false,
             _ => terminal && !plain,
         };
-        Self {
-            color,
-            escape: terminal,
-        }
+        Self { color, escape: terminal }
     }
 
     /// Appends text of our own in a colour.
@@ -79,8 +76,7 @@ impl Style {
 
 /// Control characters, and those that reorder the text around them.
 fn is_unsafe(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    char.is_control() || matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -89,11 +85,7 @@ mod tests {
 
     fn shown(escape: bool, text: &str) -> String {
         let mut out = String::new();
-        Style {
-            color: false,
-            escape,
-        }
-        .untrusted(&mut out, text);
+        Style { color: false, escape }.untrusted(&mut out, text);
         out
     }
 
@@ -112,10 +104,7 @@ mod tests {
     #[test]
     fn colour_surrounds_text_and_nothing_else() {
         let mut out = String::new();
-        let style = Style {
-            color: true,
-            escape: false,
-        };
+        let style = Style { color: true, escape: false };
         style.paint(&mut out, Ink::Bad, "DROPPED");
         style.paint(&mut out, Ink::Bad, "");
         assert_eq!(out, "\x1b[31mDROPPED\x1b[0m");

@@ -26,13 +26,7 @@ impl Table {
     /// A printer with these options; `streaming` writes every row at once.
     pub(crate) fn new(options: Options, streaming: bool) -> Self {
         let (columns, grid) = (Columns::default(), Grid::default());
-        Self {
-            options,
-            columns,
-            grid,
-            started: false,
-            streaming,
-        }
+        Self { options, columns, grid, started: false, streaming }
     }
 
     pub(super) fn options(&self) -> &Options {
@@ -67,9 +61,7 @@ impl Table {
         lost: &LostEvent,
     ) -> io::Result<()> {
         let (mut time, mut node, mut source) = (String::new(), String::new(), String::new());
-        self.options
-            .time_format
-            .write(&mut time, response.time.as_ref());
+        self.options.time_format.write(&mut time, response.time.as_ref());
         self.options.style.untrusted(&mut node, &response.node_name);
         event::lost_source(&mut source, lost);
         let summary = format!("CPU({}) - {}", event::lost_cpu(lost), lost.num_events_lost);
@@ -77,17 +69,8 @@ impl Table {
         if self.options.node_name {
             row.push(node);
         }
-        row.extend([
-            source,
-            String::new(),
-            "EVENTS LOST".to_owned(),
-            String::new(),
-            summary,
-        ]);
-        let row = row
-            .into_iter()
-            .map(|text| (text.chars().count(), text))
-            .collect();
+        row.extend([source, String::new(), "EVENTS LOST".to_owned(), String::new(), summary]);
+        let row = row.into_iter().map(|text| (text.chars().count(), text)).collect();
         self.add(out, row)
     }
 
@@ -97,14 +80,7 @@ impl Table {
 
     fn add(&mut self, out: &mut impl Write, row: Vec<(usize, String)>) -> io::Result<()> {
         if !std::mem::replace(&mut self.started, true) {
-            let mut titles = vec![
-                "TIMESTAMP",
-                "SOURCE",
-                "DESTINATION",
-                "TYPE",
-                "VERDICT",
-                "SUMMARY",
-            ];
+            let mut titles = vec!["TIMESTAMP", "SOURCE", "DESTINATION", "TYPE", "VERDICT", "SUMMARY"];
             if self.options.node_name {
                 titles.insert(1, "NODE");
             }

@@ -25,19 +25,11 @@ const SYN: flow::TcpFlags = flow::TcpFlags {
 
 /// 2026-11-23 07:00:00 UTC and some milliseconds.
 fn at(milli: i32) -> prost_types::Timestamp {
-    prost_types::Timestamp {
-        seconds: 1_795_417_200,
-        nanos: milli * 1_000_000,
-    }
+    prost_types::Timestamp { seconds: 1_795_417_200, nanos: milli * 1_000_000 }
 }
 
 fn pod(namespace: &str, pod: &str, identity: u32) -> Option<flow::Endpoint> {
-    Some(flow::Endpoint {
-        namespace: namespace.to_owned(),
-        pod_name: pod.to_owned(),
-        identity,
-        ..Default::default()
-    })
+    Some(flow::Endpoint { namespace: namespace.to_owned(), pod_name: pod.to_owned(), identity, ..Default::default() })
 }
 
 fn cart() -> Option<flow::Endpoint> {
@@ -53,40 +45,22 @@ fn coredns() -> Option<flow::Endpoint> {
 }
 
 fn world() -> Option<flow::Endpoint> {
-    Some(flow::Endpoint {
-        identity: 2,
-        labels: vec!["reserved:world".to_owned()],
-        ..Default::default()
-    })
+    Some(flow::Endpoint { identity: 2, labels: vec!["reserved:world".to_owned()], ..Default::default() })
 }
 
 fn tcp(source_port: u32, destination_port: u32) -> Option<flow::Layer4> {
     let flags = Some(SYN);
-    let tcp = flow::Tcp {
-        source_port,
-        destination_port,
-        flags,
-    };
-    Some(flow::Layer4 {
-        protocol: Some(Protocol::Tcp(tcp)),
-    })
+    let tcp = flow::Tcp { source_port, destination_port, flags };
+    Some(flow::Layer4 { protocol: Some(Protocol::Tcp(tcp)) })
 }
 
 fn udp(source_port: u32, destination_port: u32) -> Option<flow::Layer4> {
-    let udp = flow::Udp {
-        source_port,
-        destination_port,
-    };
-    Some(flow::Layer4 {
-        protocol: Some(Protocol::Udp(udp)),
-    })
+    let udp = flow::Udp { source_port, destination_port };
+    Some(flow::Layer4 { protocol: Some(Protocol::Udp(udp)) })
 }
 
 fn event(kind: i32, sub_type: i32) -> Option<flow::CiliumEventType> {
-    Some(flow::CiliumEventType {
-        r#type: kind,
-        sub_type,
-    })
+    Some(flow::CiliumEventType { r#type: kind, sub_type })
 }
 
 fn ip(source: &str, destination: &str) -> Option<flow::Ip> {
@@ -119,30 +93,16 @@ fn syn() -> Flow {
 }
 
 fn dns(kind: flow::L7FlowType) -> Option<flow::Layer7> {
-    let dns = flow::Dns {
-        observation_source: "proxy".to_owned(),
-        ..Default::default()
-    };
-    Some(flow::Layer7 {
-        r#type: kind.into(),
-        record: Some(Record::Dns(dns)),
-        ..Default::default()
-    })
+    let dns = flow::Dns { observation_source: "proxy".to_owned(), ..Default::default() };
+    Some(flow::Layer7 { r#type: kind.into(), record: Some(Record::Dns(dns)), ..Default::default() })
 }
 
 fn response(content: ResponseTypes, milli: i32) -> GetFlowsResponse {
-    GetFlowsResponse {
-        node_name: "relay-0".to_owned(),
-        time: Some(at(milli)),
-        response_types: Some(content),
-    }
+    GetFlowsResponse { node_name: "relay-0".to_owned(), time: Some(at(milli)), response_types: Some(content) }
 }
 
 fn printed(mut printer: Printer, events: &[GetFlowsResponse]) -> (String, String) {
-    let mut sinks = Sinks {
-        out: Vec::new(),
-        news: Vec::new(),
-    };
+    let mut sinks = Sinks { out: Vec::new(), news: Vec::new() };
     for event in events {
         printer.print(&mut sinks, event).unwrap();
     }
@@ -153,9 +113,7 @@ fn printed(mut printer: Printer, events: &[GetFlowsResponse]) -> (String, String
 
 fn flows(flows: impl IntoIterator<Item = Flow>) -> Vec<GetFlowsResponse> {
     let flows = flows.into_iter();
-    flows
-        .map(|flow| response(ResponseTypes::Flow(flow), 0))
-        .collect()
+    flows.map(|flow| response(ResponseTypes::Flow(flow), 0)).collect()
 }
 
 fn compact(flow: Flow) -> String {

@@ -29,10 +29,7 @@ impl TimeFormat {
 
     /// The form with this name.
     pub(crate) fn named(name: &str) -> Option<Self> {
-        FORMATS
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, form)| Self(form))
+        FORMATS.iter().find(|(known, _)| *known == name).map(|(_, form)| Self(form))
     }
 
     /// Appends the time; "N/A" when it is absent or outside the years 1 to 9999.
@@ -58,28 +55,19 @@ impl Default for TimeFormat {
 /// more than the rest of the line.
 fn write_stamp(out: &mut String, time: Timestamp) {
     use std::fmt::Write as _;
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let time = TimeZone::UTC.to_datetime(time);
     let month = usize::try_from(time.month() - 1).unwrap_or_default();
     let (day, hour, minute, second) = (time.day(), time.hour(), time.minute(), time.second());
     let milli = time.millisecond();
-    let _ = write!(
-        out,
-        "{} {day:>2} {hour:02}:{minute:02}:{second:02}.{milli:03}",
-        MONTHS[month]
-    );
+    let _ = write!(out, "{} {day:>2} {hour:02}:{minute:02}:{second:02}.{milli:03}", MONTHS[month]);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const TIME: prost_types::Timestamp = prost_types::Timestamp {
-        seconds: 1_795_417_200,
-        nanos: 120_456_789,
-    };
+    const TIME: prost_types::Timestamp = prost_types::Timestamp { seconds: 1_795_417_200, nanos: 120_456_789 };
 
     fn shown(name: &str, time: Option<&prost_types::Timestamp>) -> String {
         let mut out = String::new();
@@ -106,20 +94,14 @@ mod tests {
 
     #[test]
     fn a_short_day_is_padded_with_a_blank() {
-        let second = prost_types::Timestamp {
-            seconds: 86_400,
-            nanos: 0,
-        };
+        let second = prost_types::Timestamp { seconds: 86_400, nanos: 0 };
         assert_eq!(shown("StampMilli", Some(&second)), "Jan  2 00:00:00.000");
         assert_eq!(shown("RFC3339Nano", Some(&second)), "1970-01-02T00:00:00Z");
     }
 
     #[test]
     fn an_absent_or_impossible_time_is_said_so() {
-        let impossible = prost_types::Timestamp {
-            seconds: i64::MAX,
-            nanos: 0,
-        };
+        let impossible = prost_types::Timestamp { seconds: i64::MAX, nanos: 0 };
         assert_eq!(shown("StampMilli", None), "N/A");
         assert_eq!(shown("RFC3339", Some(&impossible)), "N/A");
     }

@@ -27,10 +27,7 @@ fn observe_prints_flows_with_names_and_news_apart() {
     let server = Server::start(&[UNAVAILABLE, SYN], Then::End);
     let output = ask(&server, &["observe", "--to-fqdn", "ifconfig.me"]);
     assert_eq!(stdout(&output), SYN_LINE);
-    assert_eq!(
-        stderr(&output),
-        "Nov 23 07:00:00.000 [relay]: 1 nodes are unavailable: node-c\n"
-    );
+    assert_eq!(stderr(&output), "Nov 23 07:00:00.000 [relay]: 1 nodes are unavailable: node-c\n");
     assert_eq!(output.status.code(), Some(0));
     let asked = server.asked();
     assert_eq!(asked[0].whitelist[0].destination_fqdn, ["ifconfig.me"]);
@@ -39,22 +36,14 @@ fn observe_prints_flows_with_names_and_news_apart() {
 
 #[test]
 fn with_nothing_listening_one_sentence_says_what_to_do() {
-    for command in [
-        &["observe"][..],
-        &["status"],
-        &["list", "nodes"],
-        &["watch", "peers"],
-    ] {
+    for command in [&["observe"][..], &["status"], &["list", "nodes"], &["watch", "peers"]] {
         let output = run(command, &[("TIDEGATE_SERVER", "127.0.0.1:9")]);
         assert_eq!(
             stderr(&output),
             "nothing answers on 127.0.0.1:9: start `tidegate relay` or `tidegate lab up`, \
              or name another address with --server\n"
         );
-        assert_eq!(
-            (stdout(&output).as_str(), output.status.code()),
-            ("", Some(1))
-        );
+        assert_eq!((stdout(&output).as_str(), output.status.code()), ("", Some(1)));
     }
 }
 
@@ -62,10 +51,7 @@ fn with_nothing_listening_one_sentence_says_what_to_do() {
 fn a_refused_filter_prints_the_servers_words_only() {
     let server = Server::start(&[], Then::End);
     let output = ask(&server, &["observe", "--protocol", "zzz"]);
-    assert_eq!(
-        stderr(&output),
-        "invalid protocol filter: unknown protocol: \"zzz\"\n"
-    );
+    assert_eq!(stderr(&output), "invalid protocol filter: unknown protocol: \"zzz\"\n");
     assert_eq!(output.status.code(), Some(1));
 }
 
@@ -79,18 +65,13 @@ fn an_interrupt_while_following_is_no_failure() {
     assert_eq!(line, SYN_LINE, "lines are not held back");
     kill(pid(&child), Signal::SIGINT).unwrap();
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        (stderr(&output).as_str(), output.status.code()),
-        ("", Some(0))
-    );
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
 }
 
 #[test]
 fn a_followed_stream_goes_on_when_its_server_is_back_and_repeats_nothing() {
     let first = SYN.replace("\"verdict\"", "\"uuid\":\"a\",\"verdict\"");
-    let second = first
-        .replace("\"uuid\":\"a\"", "\"uuid\":\"b\"")
-        .replace("ifconfig.me", "example.org");
+    let second = first.replace("\"uuid\":\"a\"", "\"uuid\":\"b\"").replace("ifconfig.me", "example.org");
     let server = Server::start(&[&first], Then::Silence);
     let address = server.address.to_string();
     let mut child = spawn(&["observe", "-f", "--last", "9", "--server", &address]);
@@ -121,35 +102,18 @@ fn a_server_that_dies_is_named_unless_the_stream_is_followed() {
     server.stop();
     let output = child.wait_with_output().unwrap();
     let expected = format!("the connection to {address} ended (");
-    assert!(
-        stderr(&output).starts_with(&expected),
-        "{}",
-        stderr(&output)
-    );
+    assert!(stderr(&output).starts_with(&expected), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
 fn a_table_is_shown_line_by_line_while_following() {
     let server = Server::start(&[SYN], Then::Silence);
-    let line = [
-        "observe",
-        "-f",
-        "-o",
-        "table",
-        "--server",
-        &server.address.to_string(),
-    ];
+    let line = ["observe", "-f", "-o", "table", "--server", &server.address.to_string()];
     let mut child = spawn(&line);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     assert!(lines.next().unwrap().unwrap().starts_with("TIMESTAMP "));
-    assert!(
-        lines
-            .next()
-            .unwrap()
-            .unwrap()
-            .contains("ifconfig.me:443   from-endpoint")
-    );
+    assert!(lines.next().unwrap().unwrap().contains("ifconfig.me:443   from-endpoint"));
     kill(pid(&child), Signal::SIGINT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -162,10 +126,7 @@ fn a_reader_that_leaves_ends_the_program_silently() {
     lines.read_line(&mut String::new()).unwrap();
     drop(lines);
     let output = child.wait_with_output().unwrap();
-    assert_eq!(
-        (stderr(&output).as_str(), output.status.code()),
-        ("", Some(0))
-    );
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
 }
 
 #[test]
@@ -183,36 +144,21 @@ fn status_shows_health_and_flows() {
     let output = ask(&server, &["status"]);
     assert_eq!(
         stdout(&output),
-        format!(
-            "Healthcheck (via {}): Ok\nCurrent/Max Flows: 11/4,095 (0.27%)\nFlows/s: 1.93\n",
-            server.address
-        )
+        format!("Healthcheck (via {}): Ok\nCurrent/Max Flows: 11/4,095 (0.27%)\nFlows/s: 1.93\n", server.address)
     );
     let output = ask(&server, &["status", "-o", "json"]);
-    assert_eq!(
-        stdout(&output),
-        "{\"num_flows\":\"11\",\"max_flows\":\"4095\",\"flows_rate\":1.93}\n"
-    );
+    assert_eq!(stdout(&output), "{\"num_flows\":\"11\",\"max_flows\":\"4095\",\"flows_rate\":1.93}\n");
 }
 
 #[test]
 fn lists_and_watches_print_a_line_per_entry() {
     let server = Server::start(&[], Then::End);
-    assert_eq!(
-        stdout(&ask(&server, &["list", "namespaces"])),
-        "NAMESPACE\nkube-system\nshop\n"
-    );
-    assert_eq!(
-        stdout(&ask(&server, &["watch", "peers"])),
-        "PEER_ADDED   127.0.0.1:14401 node-a\n"
-    );
+    assert_eq!(stdout(&ask(&server, &["list", "namespaces"])), "NAMESPACE\nkube-system\nshop\n");
+    assert_eq!(stdout(&ask(&server, &["watch", "peers"])), "PEER_ADDED   127.0.0.1:14401 node-a\n");
     let output = ask(&server, &["list", "nodes"]);
     assert_eq!(
         stderr(&output),
-        format!(
-            "{} does not offer this; name the address of a relay with --server\n",
-            server.address
-        )
+        format!("{} does not offer this; name the address of a relay with --server\n", server.address)
     );
     assert_eq!(output.status.code(), Some(1));
 }
@@ -223,15 +169,9 @@ fn our_environment_comes_before_hubbles_and_flags_before_both() {
     let here = server.address.to_string();
     let hubble = run(&["observe"], &[("HUBBLE_SERVER", &here)]);
     assert_eq!(stdout(&hubble), SYN_LINE);
-    let ours = run(
-        &["observe"],
-        &[("HUBBLE_SERVER", "127.0.0.1:9"), ("TIDEGATE_SERVER", &here)],
-    );
+    let ours = run(&["observe"], &[("HUBBLE_SERVER", "127.0.0.1:9"), ("TIDEGATE_SERVER", &here)]);
     assert_eq!(stdout(&ours), SYN_LINE);
-    let flag = run(
-        &["observe", "--server", &here],
-        &[("TIDEGATE_SERVER", "127.0.0.1:9")],
-    );
+    let flag = run(&["observe", "--server", &here], &[("TIDEGATE_SERVER", "127.0.0.1:9")]);
     assert_eq!(stdout(&flag), SYN_LINE);
 }
 
@@ -254,9 +194,7 @@ fn a_file_is_filtered_and_a_line_that_is_no_event_is_named() {
 #[test]
 fn a_file_gives_its_last_or_first_lines() {
     let syn = SYN.replace('\n', "");
-    let lines: Vec<_> = (1..=5)
-        .map(|port| syn.replace("51000", &port.to_string()))
-        .collect();
+    let lines: Vec<_> = (1..=5).map(|port| syn.replace("51000", &port.to_string())).collect();
     let ports = |flag: &str| {
         let mut child = spawn(&["observe", "--input-file", "-", flag, "2"]);
         let mut stdin = child.stdin.take().unwrap();
@@ -298,12 +236,7 @@ fn run(line: &[&str], env: &[(&str, &str)]) -> Output {
 }
 
 fn spawn(line: &[&str]) -> Child {
-    program(line)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+    program(line).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn program(line: &[&str]) -> Command {

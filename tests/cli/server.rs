@@ -49,36 +49,19 @@ impl Server {
     /// As [`Server::start`], at an address of the test's choice.
     pub(crate) fn start_at(address: &str, events: &[&str], then: Then) -> Self {
         let address = address.to_owned();
-        let events = events.iter().map(|line| {
-            json::from_str::<GetFlowsResponse>(line)
-                .expect("a test's event")
-                .into()
-        });
+        let events = events.iter().map(|line| json::from_str::<GetFlowsResponse>(line).expect("a test's event").into());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let service = Service {
-            events: events.collect(),
-            then,
-            asked: Arc::clone(&asked),
-        };
+        let service = Service { events: events.collect(), then, asked: Arc::clone(&asked) };
         let (tell, told) = mpsc::channel();
         let (ended, stopped) = mpsc::channel();
         let (stop, stopping) = oneshot::channel::<()>();
         thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
                 let listener = TcpListener::bind(address).await.expect("a free port");
-                tell.send(listener.local_addr().expect("an address"))
-                    .expect("the test waits");
+                tell.send(listener.local_addr().expect("an address")).expect("the test waits");
                 let (health, health_service) = tonic_health::server::health_reporter();
-                health
-                    .set_service_status(
-                        "hubble.server.Observer",
-                        tonic_health::ServingStatus::Serving,
-                    )
-                    .await;
+                health.set_service_status("hubble.server.Observer", tonic_health::ServingStatus::Serving).await;
                 let serve = tonic::transport::Server::builder()
                     .add_service(health_service)
                     .add_service(ObserverServer::new(service))
@@ -92,12 +75,7 @@ impl Server {
             drop(runtime);
             let _ = ended.send(());
         });
-        Self {
-            address: told.recv().expect("the server starts"),
-            asked,
-            stop,
-            stopped,
-        }
+        Self { address: told.recv().expect("the server starts"), asked, stop, stopped }
     }
 
     /// Closes every connection and the port, as a crash does.
@@ -126,23 +104,12 @@ impl Observer for Service {
     type GetAgentEventsStream = Answers<GetAgentEventsResponse>;
     type GetDebugEventsStream = Answers<GetDebugEventsResponse>;
 
-    async fn get_flows(
-        &self,
-        request: Request<GetFlowsRequest>,
-    ) -> Result<Response<Self::GetFlowsStream>, Status> {
+    async fn get_flows(&self, request: Request<GetFlowsRequest>) -> Result<Response<Self::GetFlowsStream>, Status> {
         let request = request.into_inner();
-        let refused = request
-            .whitelist
-            .iter()
-            .any(|filter| filter.protocol == ["zzz"]);
-        self.asked
-            .lock()
-            .expect("no test panics here")
-            .push(request);
+        let refused = request.whitelist.iter().any(|filter| filter.protocol == ["zzz"]);
+        self.asked.lock().expect("no test panics here").push(request);
         if refused {
-            return Err(Status::invalid_argument(
-                "invalid protocol filter: unknown protocol: \"zzz\"",
-            ));
+            return Err(Status::invalid_argument("invalid protocol filter: unknown protocol: \"zzz\""));
         }
         let events = stream::iter(self.events.clone()).map(Ok);
         let last = self.events.last().cloned().unwrap_or_default();
@@ -168,10 +135,7 @@ impl Observer for Service {
         Err(Status::unimplemented("GetDebugEvents not implemented"))
     }
 
-    async fn get_nodes(
-        &self,
-        _: Request<GetNodesRequest>,
-    ) -> Result<Response<GetNodesResponse>, Status> {
+    async fn get_nodes(&self, _: Request<GetNodesRequest>) -> Result<Response<GetNodesResponse>, Status> {
         Err(Status::unimplemented("GetNodes not implemented"))
     }
 
@@ -179,19 +143,12 @@ impl Observer for Service {
         &self,
         _: Request<GetNamespacesRequest>,
     ) -> Result<Response<GetNamespacesResponse>, Status> {
-        let namespaces = ["kube-system", "shop"].map(|name| Namespace {
-            cluster: String::new(),
-            namespace: name.to_owned(),
-        });
-        Ok(Response::new(GetNamespacesResponse {
-            namespaces: namespaces.to_vec(),
-        }))
+        let namespaces =
+            ["kube-system", "shop"].map(|name| Namespace { cluster: String::new(), namespace: name.to_owned() });
+        Ok(Response::new(GetNamespacesResponse { namespaces: namespaces.to_vec() }))
     }
 
-    async fn server_status(
-        &self,
-        _: Request<ServerStatusRequest>,
-    ) -> Result<Response<ServerStatusResponse>, Status> {
+    async fn server_status(&self, _: Request<ServerStatusRequest>) -> Result<Response<ServerStatusResponse>, Status> {
         Ok(Response::new(ServerStatusResponse {
             num_flows: 11,
             max_flows: 4095,
@@ -207,10 +164,7 @@ struct Peers;
 impl Peer for Peers {
     type NotifyStream = Answers<ChangeNotification>;
 
-    async fn notify(
-        &self,
-        _: Request<NotifyRequest>,
-    ) -> Result<Response<Self::NotifyStream>, Status> {
+    async fn notify(&self, _: Request<NotifyRequest>) -> Result<Response<Self::NotifyStream>, Status> {
         let change = ChangeNotification {
             name: "node-a".to_owned(),
             address: "127.0.0.1:14401".to_owned(),

@@ -24,13 +24,7 @@ pub(super) struct Resume {
 
 impl Resume {
     pub(super) fn new(original: GetFlowsRequest) -> Self {
-        Self {
-            original,
-            begun: false,
-            newest: None,
-            seen: HashSet::new(),
-            order: VecDeque::new(),
-        }
+        Self { original, begun: false, newest: None, seen: HashSet::new(), order: VecDeque::new() }
     }
 
     /// The request to send: the original one, or the rest of it.
@@ -86,11 +80,7 @@ mod tests {
     use super::*;
 
     fn following() -> Resume {
-        Resume::new(GetFlowsRequest {
-            follow: true,
-            number: 20,
-            ..GetFlowsRequest::default()
-        })
+        Resume::new(GetFlowsRequest { follow: true, number: 20, ..GetFlowsRequest::default() })
     }
 
     fn flow(uuid: &str, time: &str) -> Frame {
@@ -101,10 +91,7 @@ mod tests {
     #[test]
     fn the_rest_begins_a_little_before_the_newest_event() {
         let mut resume = following();
-        assert_eq!(
-            (resume.request().number, resume.request().since),
-            (20, None)
-        );
+        assert_eq!((resume.request().number, resume.request().since), (20, None));
         resume.is_new(&flow("b", "1970-01-01T00:01:00.5Z"));
         resume.is_new(&flow("a", "1970-01-01T00:00:59Z"));
         let since = resume.request().since.unwrap();

@@ -10,9 +10,7 @@ use tidegate_flow::label::Selector;
 use tidegate_proto::flow::{self, Flow, FlowFilter, layer4, layer7};
 
 use super::super::filters::Filters;
-use super::parts::{
-    has_workload, http, includes, labels, path, pod, ports, record, service, tcp_flags,
-};
+use super::parts::{has_workload, http, includes, labels, path, pod, ports, record, service, tcp_flags};
 
 /// The filters of a request, built once.
 pub(super) struct Matcher {
@@ -28,10 +26,7 @@ impl Matcher {
     /// When a filter's value is malformed.
     pub(super) fn new(filters: &Filters) -> anyhow::Result<Self> {
         let build = |list: &[FlowFilter]| list.iter().map(conditions).collect::<Result<_, _>>();
-        Ok(Self {
-            allow: build(&filters.allow)?,
-            deny: build(&filters.deny)?,
-        })
+        Ok(Self { allow: build(&filters.allow)?, deny: build(&filters.deny)? })
     }
 
     /// Whether the flow is to be shown.
@@ -43,10 +38,7 @@ impl Matcher {
 
 fn conditions(filter: &FlowFilter) -> anyhow::Result<Vec<Condition>> {
     anyhow::ensure!(
-        filter
-            .experimental
-            .as_ref()
-            .is_none_or(|cel| cel.cel_expression.is_empty()),
+        filter.experimental.as_ref().is_none_or(|cel| cel.cel_expression.is_empty()),
         "--cel-expression is not supported with --input-file; use the other filters"
     );
     let mut all = Conditions(Vec::new());
@@ -69,16 +61,10 @@ impl Conditions {
     /// One of the filter's values equals what the flow has.
     fn equal<T: PartialEq + Clone + 'static>(&mut self, values: &[T], of: fn(&Flow) -> Option<T>) {
         let wanted = values.to_vec();
-        self.add(values, move |flow| {
-            of(flow).is_some_and(|value| wanted.contains(&value))
-        });
+        self.add(values, move |flow| of(flow).is_some_and(|value| wanted.contains(&value)));
     }
 
-    fn addresses(
-        &mut self,
-        values: &[String],
-        of: fn(&Flow) -> Option<&str>,
-    ) -> anyhow::Result<()> {
+    fn addresses(&mut self, values: &[String], of: fn(&Flow) -> Option<&str>) -> anyhow::Result<()> {
         let set = AddressSet::parse(values.iter().map(String::as_str))?;
         self.add(values, move |flow| {
             let address = of(flow).and_then(|text| text.parse::<IpAddr>().ok());
@@ -87,146 +73,70 @@ impl Conditions {
         Ok(())
     }
 
-    fn pods(
-        &mut self,
-        values: &[String],
-        of: fn(&Flow) -> Option<(&str, &str)>,
-    ) -> anyhow::Result<()> {
-        let patterns: Vec<_> = values
-            .iter()
-            .map(|text| PodPattern::parse(text))
-            .collect::<Result<_, _>>()?;
+    fn pods(&mut self, values: &[String], of: fn(&Flow) -> Option<(&str, &str)>) -> anyhow::Result<()> {
+        let patterns: Vec<_> = values.iter().map(|text| PodPattern::parse(text)).collect::<Result<_, _>>()?;
         self.add(values, move |flow| {
             of(flow).is_some_and(|(namespace, name)| {
                 let known = !namespace.is_empty() || !name.is_empty();
-                known
-                    && patterns
-                        .iter()
-                        .any(|pattern| pattern.matches_pod(namespace, name))
+                known && patterns.iter().any(|pattern| pattern.matches_pod(namespace, name))
             })
         });
         Ok(())
     }
 
     fn names(&mut self, values: &[String], of: fn(&Flow) -> &[String]) -> anyhow::Result<()> {
-        let patterns: Vec<_> = values
-            .iter()
-            .map(|text| Pattern::fqdn(text))
-            .collect::<Result<_, _>>()?;
-        self.add(values, move |flow| {
-            of(flow)
-                .iter()
-                .any(|name| patterns.iter().any(|pattern| pattern.matches(name)))
-        });
+        let patterns: Vec<_> = values.iter().map(|text| Pattern::fqdn(text)).collect::<Result<_, _>>()?;
+        self.add(values, move |flow| of(flow).iter().any(|name| patterns.iter().any(|pattern| pattern.matches(name))));
         Ok(())
     }
 
     fn labels(&mut self, values: &[String], of: fn(&Flow) -> &[String]) -> anyhow::Result<()> {
-        let selectors: Vec<_> = values
-            .iter()
-            .map(|text| Selector::parse(text))
-            .collect::<Result<_, _>>()?;
-        self.add(values, move |flow| {
-            selectors
-                .iter()
-                .any(|selector| selector.matches_list(of(flow)))
-        });
+        let selectors: Vec<_> = values.iter().map(|text| Selector::parse(text)).collect::<Result<_, _>>()?;
+        self.add(values, move |flow| selectors.iter().any(|selector| selector.matches_list(of(flow))));
         Ok(())
     }
 
-    fn expressions(
-        &mut self,
-        values: &[String],
-        of: fn(&Flow) -> Option<&str>,
-    ) -> anyhow::Result<()> {
-        let expressions: Vec<_> = values
-            .iter()
-            .map(|text| Regex::new(text))
-            .collect::<Result<_, _>>()?;
-        self.add(values, move |flow| {
-            of(flow).is_some_and(|text| expressions.iter().any(|one| one.is_match(text)))
-        });
+    fn expressions(&mut self, values: &[String], of: fn(&Flow) -> Option<&str>) -> anyhow::Result<()> {
+        let expressions: Vec<_> = values.iter().map(|text| Regex::new(text)).collect::<Result<_, _>>()?;
+        self.add(values, move |flow| of(flow).is_some_and(|text| expressions.iter().any(|one| one.is_match(text))));
         Ok(())
     }
 }
 
 fn sides(filter: &FlowFilter, all: &mut Conditions) -> anyhow::Result<()> {
     all.addresses(&filter.source_ip, |flow| Some(&flow.ip.as_ref()?.source))?;
-    all.addresses(&filter.destination_ip, |flow| {
-        Some(&flow.ip.as_ref()?.destination)
-    })?;
-    all.addresses(&filter.source_ip_xlated, |flow| {
-        Some(&flow.ip.as_ref()?.source_xlated)
-    })?;
+    all.addresses(&filter.destination_ip, |flow| Some(&flow.ip.as_ref()?.destination))?;
+    all.addresses(&filter.source_ip_xlated, |flow| Some(&flow.ip.as_ref()?.source_xlated))?;
     all.pods(&filter.source_pod, |flow| pod(flow.source.as_ref()))?;
-    all.pods(&filter.destination_pod, |flow| {
-        pod(flow.destination.as_ref())
-    })?;
-    all.pods(&filter.source_service, |flow| {
-        service(flow.source_service.as_ref())
-    })?;
-    all.pods(&filter.destination_service, |flow| {
-        service(flow.destination_service.as_ref())
-    })?;
+    all.pods(&filter.destination_pod, |flow| pod(flow.destination.as_ref()))?;
+    all.pods(&filter.source_service, |flow| service(flow.source_service.as_ref()))?;
+    all.pods(&filter.destination_service, |flow| service(flow.destination_service.as_ref()))?;
     all.names(&filter.source_fqdn, |flow| &flow.source_names)?;
     all.names(&filter.destination_fqdn, |flow| &flow.destination_names)?;
     all.labels(&filter.source_label, |flow| labels(flow.source.as_ref()))?;
-    all.labels(&filter.destination_label, |flow| {
-        labels(flow.destination.as_ref())
-    })?;
+    all.labels(&filter.destination_label, |flow| labels(flow.destination.as_ref()))?;
     all.equal(&filter.source_port, |flow| Some(ports(flow)?.0.to_string()));
-    all.equal(&filter.destination_port, |flow| {
-        Some(ports(flow)?.1.to_string())
-    });
-    all.equal(&filter.source_identity, |flow| {
-        Some(flow.source.as_ref()?.identity)
-    });
-    all.equal(&filter.destination_identity, |flow| {
-        Some(flow.destination.as_ref()?.identity)
-    });
-    all.equal(&filter.source_cluster_name, |flow| {
-        Some(flow.source.as_ref()?.cluster_name.clone())
-    });
-    all.equal(&filter.destination_cluster_name, |flow| {
-        Some(flow.destination.as_ref()?.cluster_name.clone())
-    });
+    all.equal(&filter.destination_port, |flow| Some(ports(flow)?.1.to_string()));
+    all.equal(&filter.source_identity, |flow| Some(flow.source.as_ref()?.identity));
+    all.equal(&filter.destination_identity, |flow| Some(flow.destination.as_ref()?.identity));
+    all.equal(&filter.source_cluster_name, |flow| Some(flow.source.as_ref()?.cluster_name.clone()));
+    all.equal(&filter.destination_cluster_name, |flow| Some(flow.destination.as_ref()?.cluster_name.clone()));
     let wanted = filter.source_workload.clone();
-    all.add(&filter.source_workload, move |flow| {
-        has_workload(flow.source.as_ref(), &wanted)
-    });
+    all.add(&filter.source_workload, move |flow| has_workload(flow.source.as_ref(), &wanted));
     let wanted = filter.destination_workload.clone();
-    all.add(&filter.destination_workload, move |flow| {
-        has_workload(flow.destination.as_ref(), &wanted)
-    });
+    all.add(&filter.destination_workload, move |flow| has_workload(flow.destination.as_ref(), &wanted));
     Ok(())
 }
 
 fn whole(filter: &FlowFilter, all: &mut Conditions) -> anyhow::Result<()> {
     all.equal(&filter.verdict, |flow| Some(flow.verdict));
     all.equal(&filter.drop_reason_desc, |flow| Some(flow.drop_reason_desc));
-    all.equal(&filter.traffic_direction, |flow| {
-        Some(flow.traffic_direction)
-    });
+    all.equal(&filter.traffic_direction, |flow| Some(flow.traffic_direction));
     all.equal(&filter.uuid, |flow| Some(flow.uuid.clone()));
-    all.equal(&filter.ip_version, |flow| {
-        Some(flow.ip.as_ref()?.ip_version)
-    });
-    all.equal(&filter.encrypted, |flow| {
-        Some(flow.ip.as_ref().is_some_and(|ip| ip.encrypted))
-    });
-    all.equal(&filter.ip_trace_id, |flow| {
-        Some(flow.ip_trace_id.as_ref()?.trace_id)
-    });
-    all.equal(&filter.trace_id, |flow| {
-        Some(
-            flow.trace_context
-                .as_ref()?
-                .parent
-                .as_ref()?
-                .trace_id
-                .clone(),
-        )
-    });
+    all.equal(&filter.ip_version, |flow| Some(flow.ip.as_ref()?.ip_version));
+    all.equal(&filter.encrypted, |flow| Some(flow.ip.as_ref().is_some_and(|ip| ip.encrypted)));
+    all.equal(&filter.ip_trace_id, |flow| Some(flow.ip_trace_id.as_ref()?.trace_id));
+    all.equal(&filter.trace_id, |flow| Some(flow.trace_context.as_ref()?.parent.as_ref()?.trace_id.clone()));
     // A dropped packet never became a reply.
     all.equal(&filter.reply, |flow| match flow.verdict() {
         flow::Verdict::Dropped => Some(flow.is_reply.unwrap_or_default()),
@@ -256,11 +166,7 @@ fn whole(filter: &FlowFilter, all: &mut Conditions) -> anyhow::Result<()> {
     all.add(&filter.tcp_flags, move |flow| {
         tcp_flags(flow).is_some_and(|set| wanted.iter().any(|wanted| includes(set, wanted)))
     });
-    let patterns: Vec<_> = filter
-        .node_name
-        .iter()
-        .map(|text| Pattern::node(text))
-        .collect::<Result<_, _>>()?;
+    let patterns: Vec<_> = filter.node_name.iter().map(|text| Pattern::node(text)).collect::<Result<_, _>>()?;
     all.add(&filter.node_name, move |flow| {
         let name = match flow.node_name.contains('/') {
             true => flow.node_name.clone(),
@@ -268,20 +174,11 @@ fn whole(filter: &FlowFilter, all: &mut Conditions) -> anyhow::Result<()> {
         };
         patterns.iter().any(|pattern| pattern.matches(&name))
     });
-    let wanted: Vec<_> = filter
-        .protocol
-        .iter()
-        .map(|name| name.to_ascii_lowercase())
-        .collect();
+    let wanted: Vec<_> = filter.protocol.iter().map(|name| name.to_ascii_lowercase()).collect();
     for name in &wanted {
-        anyhow::ensure!(
-            PROTOCOLS.contains(&name.as_str()),
-            "invalid protocol filter: unknown protocol: {name:?}"
-        );
+        anyhow::ensure!(PROTOCOLS.contains(&name.as_str()), "invalid protocol filter: unknown protocol: {name:?}");
     }
-    all.add(&filter.protocol, move |flow| {
-        wanted.iter().any(|name| speaks(flow, name))
-    });
+    all.add(&filter.protocol, move |flow| wanted.iter().any(|name| speaks(flow, name)));
     Ok(())
 }
 
@@ -310,22 +207,19 @@ fn application(filter: &FlowFilter, all: &mut Conditions) -> anyhow::Result<()> 
     }
     let wanted = filter.http_status_code.clone();
     all.add(&filter.http_status_code, move |flow| {
-        http(flow)
-            .filter(|http| http.code != 0)
-            .is_some_and(|http| {
-                let code = http.code.to_string();
-                wanted.iter().any(|wanted| match wanted.strip_suffix('+') {
-                    Some(prefix) => code.starts_with(prefix),
-                    None => code == *wanted,
-                })
+        http(flow).filter(|http| http.code != 0).is_some_and(|http| {
+            let code = http.code.to_string();
+            wanted.iter().any(|wanted| match wanted.strip_suffix('+') {
+                Some(prefix) => code.starts_with(prefix),
+                None => code == *wanted,
             })
+        })
     });
     Ok(())
 }
 
-const PROTOCOLS: [&str; 11] = [
-    "icmp", "icmpv4", "icmpv6", "tcp", "udp", "sctp", "vrrp", "igmp", "dns", "http", "kafka",
-];
+const PROTOCOLS: [&str; 11] =
+    ["icmp", "icmpv4", "icmpv6", "tcp", "udp", "sctp", "vrrp", "igmp", "dns", "http", "kafka"];
 
 fn speaks(flow: &Flow, protocol: &str) -> bool {
     use layer4::Protocol::{IcmPv4, IcmPv6, Igmp, Sctp, Tcp, Udp, Vrrp};

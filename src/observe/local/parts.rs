@@ -35,15 +35,12 @@ pub(super) fn labels(endpoint: Option<&flow::Endpoint>) -> &[String] {
 }
 
 pub(super) fn has_workload(endpoint: Option<&flow::Endpoint>, wanted: &[flow::Workload]) -> bool {
-    endpoint
-        .into_iter()
-        .flat_map(|endpoint| &endpoint.workloads)
-        .any(|workload| {
-            wanted.iter().any(|wanted| {
-                (wanted.name.is_empty() || wanted.name == workload.name)
-                    && (wanted.kind.is_empty() || wanted.kind == workload.kind)
-            })
+    endpoint.into_iter().flat_map(|endpoint| &endpoint.workloads).any(|workload| {
+        wanted.iter().any(|wanted| {
+            (wanted.name.is_empty() || wanted.name == workload.name)
+                && (wanted.kind.is_empty() || wanted.kind == workload.kind)
         })
+    })
 }
 
 pub(super) fn ports(flow: &Flow) -> Option<(u32, u32)> {
@@ -65,13 +62,7 @@ pub(super) fn tcp_flags(flow: &Flow) -> Option<&flow::TcpFlags> {
 /// Whether every wanted flag is set.
 pub(super) fn includes(set: &flow::TcpFlags, wanted: &flow::TcpFlags) -> bool {
     let bits = |flags: &flow::TcpFlags| {
-        [
-            flags.fin, flags.syn, flags.rst, flags.psh, flags.ack, flags.urg, flags.ece, flags.cwr,
-            flags.ns,
-        ]
+        [flags.fin, flags.syn, flags.rst, flags.psh, flags.ack, flags.urg, flags.ece, flags.cwr, flags.ns]
     };
-    bits(wanted)
-        .iter()
-        .zip(bits(set))
-        .all(|(wanted, set)| set || !wanted)
+    bits(wanted).iter().zip(bits(set)).all(|(wanted, set)| set || !wanted)
 }

@@ -46,12 +46,7 @@ fn an_outside_host_is_shown_by_its_name_and_else_by_its_address() {
         "Nov 23 07:00:00.006: shop/cart-7d9f4-x2x1z:51000 (ID:41395) -> ifconfig.me:443 (world) \
          from-endpoint FORWARDED (TCP Flags: SYN)\n"
     );
-    let unnamed = Flow {
-        time: Some(at(10)),
-        destination_names: Vec::new(),
-        event_type: event(4, 11),
-        ..syn()
-    };
+    let unnamed = Flow { time: Some(at(10)), destination_names: Vec::new(), event_type: event(4, 11), ..syn() };
     assert_eq!(
         compact(unnamed),
         "Nov 23 07:00:00.010: shop/cart-7d9f4-x2x1z:51000 (ID:41395) -> 34.160.111.145:443 \
@@ -151,12 +146,7 @@ fn an_http_response_is_named_by_protocol_and_kind() {
 
 #[test]
 fn policy_verdicts_have_words_of_their_own() {
-    let allowed = Flow {
-        time: Some(at(7)),
-        event_type: event(5, 0),
-        policy_match_type: 2,
-        ..syn()
-    };
+    let allowed = Flow { time: Some(at(7)), event_type: event(5, 0), policy_match_type: 2, ..syn() };
     assert_eq!(
         compact(allowed.clone()),
         "Nov 23 07:00:00.007: shop/cart-7d9f4-x2x1z:51000 (ID:41395) -> ifconfig.me:443 (world) \
@@ -177,24 +167,12 @@ fn policy_verdicts_have_words_of_their_own() {
         "Nov 23 07:00:00.310: shop/cart-7d9f4-x2x1z:5000 (ID:41395) -> 192.0.2.44:123 (world) \
          policy-verdict:none EGRESS AUDITED (UDP)\n"
     );
-    let policy = flow::Policy {
-        name: "allow-web".to_owned(),
-        kind: "CiliumNetworkPolicy".to_owned(),
-        ..Default::default()
-    };
-    let named = Flow {
-        egress_allowed_by: vec![policy],
-        ..allowed
-    };
-    let options = Options {
-        policy_names: true,
-        ..Options::default()
-    };
+    let policy =
+        flow::Policy { name: "allow-web".to_owned(), kind: "CiliumNetworkPolicy".to_owned(), ..Default::default() };
+    let named = Flow { egress_allowed_by: vec![policy], ..allowed };
+    let options = Options { policy_names: true, ..Options::default() };
     let line = compact_with(options, named);
-    assert!(
-        line.contains("ALLOWED BY allow-web (CiliumNetworkPolicy) (TCP Flags: SYN)"),
-        "{line}"
-    );
+    assert!(line.contains("ALLOWED BY allow-web (CiliumNetworkPolicy) (TCP Flags: SYN)"), "{line}");
 }
 
 #[test]
@@ -236,10 +214,7 @@ fn lost_events_have_no_colon_after_the_time() {
     );
     let table = Printer::Table(Table::new(Options::default(), false));
     let (table, _) = printed(table, &[event]);
-    assert!(
-        table.contains("EVENTS LOST             CPU(0) - 17\n"),
-        "{table}"
-    );
+    assert!(table.contains("EVENTS LOST             CPU(0) - 17\n"), "{table}");
 }
 
 #[test]
@@ -253,23 +228,14 @@ fn news_about_nodes_goes_to_the_other_stream() {
     };
     let events = [
         response(status(NodeState::NodeConnected, "", "default/node-a"), 343),
-        response(
-            status(NodeState::NodeUnavailable, "", "default/node-c"),
-            344,
-        ),
+        response(status(NodeState::NodeUnavailable, "", "default/node-c"), 344),
         response(status(NodeState::NodeError, "boom", "default/node-b"), 345),
     ];
     let compact = Printer::Compact(Compact::new(Options::default()));
     let expected = "Nov 23 07:00:00.344 [relay-0]: 1 nodes are unavailable: default/node-c\n\
          Nov 23 07:00:00.345 [relay-0]: Error \"boom\" on 1 nodes: default/node-b\n";
-    assert_eq!(
-        printed(compact, &events),
-        (String::new(), expected.to_owned())
-    );
+    assert_eq!(printed(compact, &events), (String::new(), expected.to_owned()));
     let (out, news) = printed(Printer::Json(Json), &events);
     assert_eq!((out.as_str(), news.lines().count()), ("", 2));
-    assert!(
-        news.contains("{\"node_status\":{\"state_change\":\"NODE_UNAVAILABLE\""),
-        "{news}"
-    );
+    assert!(news.contains("{\"node_status\":{\"state_change\":\"NODE_UNAVAILABLE\""), "{news}");
 }
