@@ -37,7 +37,7 @@ pub struct Filter {
 pub enum Condition {
     /// The address is in the set.
     Address(Side, AddressSet),
-    /// The egress address is in the set.
+    /// The address that the source was translated to is in the set.
     Egress(AddressSet),
     /// The pod has one of these names.
     Pod(Side, Vec<PodPattern>),
@@ -172,11 +172,7 @@ impl Condition {
         };
         match self {
             Self::Address(side, set) => set.contains(party(side).address),
-            Self::Egress(set) => flow
-                .translation
-                .as_ref()
-                .and_then(|translation| translation.egress)
-                .is_some_and(|(address, _)| set.contains(address)),
+            Self::Egress(set) => flow.translated_source().is_some_and(|address| set.contains(address)),
             Self::Pod(side, pods) => {
                 let endpoint = &party(side).endpoint;
                 pods.iter().any(|pod| pod.matches_pod(&endpoint.namespace, &endpoint.pod))

@@ -60,6 +60,14 @@ impl Flow {
     pub fn destination_port(&self) -> Option<u16> {
         self.l4.ports().map(|(_, destination)| destination)
     }
+
+    /// The egress address of the packet that carries it, the one on its way out; `None` for a
+    /// reply, whose destination is the pod again.
+    #[must_use]
+    pub fn translated_source(&self) -> Option<IpAddr> {
+        let translation = self.translation.as_ref().filter(|_| self.reply == Some(false))?;
+        translation.egress.map(|(address, _)| address)
+    }
 }
 
 /// Number of a flow: dense per start of a collector, given when it is finished.

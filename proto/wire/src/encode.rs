@@ -163,11 +163,6 @@ fn is_opening(l4: L4) -> bool {
 }
 
 fn ip(flow: &Flow) -> wire::Ip {
-    // The translated address stands with the packet that carries it: the one on its way out.
-    let xlated = match (&flow.translation, flow.reply) {
-        (Some(translation), Some(false)) => translation.egress.map(|(address, _)| address.to_string()),
-        _ => None,
-    };
     wire::Ip {
         source: flow.source.address.to_string(),
         destination: flow.destination.address.to_string(),
@@ -175,7 +170,7 @@ fn ip(flow: &Flow) -> wire::Ip {
             IpAddr::V4(_) => wire::IpVersion::IPv4 as i32,
             IpAddr::V6(_) => wire::IpVersion::IPv6 as i32,
         },
-        source_xlated: xlated.unwrap_or_default(),
+        source_xlated: flow.translated_source().map(|address| address.to_string()).unwrap_or_default(),
         ..wire::Ip::default()
     }
 }

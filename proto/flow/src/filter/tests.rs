@@ -115,3 +115,11 @@ fn garbage_values_name_themselves() {
     assert!(Protocol::parse("foo").unwrap_err().to_string().contains("foo"));
     assert!(PodPattern::parse("a/b/c").is_err());
 }
+
+#[test]
+fn a_reply_has_no_translated_source() {
+    let mut reply = flow();
+    reply.reply = Some(true);
+    let filter = Filter { conditions: vec![Condition::Egress(set("172.19.0.11"))] };
+    assert!(!filter.matches(&reply));
+}
