@@ -86,10 +86,11 @@ fn verdict(ctx: &TcContext, packet: &Packet, point: u8, outcome: Outcome) -> i32
     }
 }
 
-// Some helpers are for programs under a GPL-compatible licence only.
+// Some helpers are for programs under a GPL-compatible licence only; the kernel knows no word for
+// "Apache-2.0 or GPL-2.0", so the one that it asks for is named.
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+static LICENSE: [u8; 4] = *b"GPL\0";
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
