@@ -30,7 +30,12 @@ use tonic::{
 use tonic_health::ServingStatus;
 use tower::util::MapResponseLayer;
 
-use crate::{history::History, kernel::Tables, names::share::Shared, reconcile::State};
+use crate::{
+    history::History,
+    kernel::Tables,
+    names::share::Shared,
+    reconcile::{State, qualified},
+};
 
 /// Names under which health is asked: the whole server, the one that the stock command line uses,
 /// and the service.
@@ -97,6 +102,32 @@ async fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
 
 /// Serves until `stop` is set.
 pub async fn serve(listeners: Listeners, sources: Sources, stop: stop::Signal) -> anyhow::Result<()> {
+    let observer = observer::NodeObserver {
+        node: qualified(&sources.settings.cluster_name, &sources.settings.node_name),
+        history: Arc::clone(&sources.history),
+        started: sources.started,
+    };
+    let routes = Routes::new(ObserverServer::new(observer))
+        .add_service(PeerServer::new(peer::Peers::new(sources.clone())))
+        .add_service(EgressServer::new(egress::NodeEgress::new(sources.clone())))
+        .add_service(NamesServer::new(names::NameService::new(sources.clone())))
+        .add_service(ConfigServer::new(egress::NodeConfig::new(sources)));
+    serve_routes(listeners, routes, stop).await
+}
+
+/// Serves the history of `node` alone, with no kernel below it, until `stop` is set.
+pub async fn serve_history(
+    listeners: Listeners,
+    node: String,
+    history: Arc<History>,
+    stop: stop::Signal,
+) -> anyhow::Result<()> {
+    let observer = observer::NodeObserver { node, history, started: Instant::now() };
+    serve_routes(listeners, Routes::new(ObserverServer::new(observer)), stop).await
+}
+
+/// Adds health and reflection, and serves on both listeners.
+async fn serve_routes(listeners: Listeners, routes: Routes, stop: stop::Signal) -> anyhow::Result<()> {
     let (reporter, health) = tonic_health::server::health_reporter();
     for name in HEALTH_NAMES {
         reporter.set_service_status(name, ServingStatus::Serving).await;
@@ -106,11 +137,7 @@ pub async fn serve(listeners: Listeners, sources: Sources, stop: stop::Signal) -
             .register_encoded_file_descriptor_set(DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
     };
-    let routes = Routes::new(ObserverServer::new(observer::NodeObserver::new(sources.clone())))
-        .add_service(PeerServer::new(peer::Peers::new(sources.clone())))
-        .add_service(EgressServer::new(egress::NodeEgress::new(sources.clone())))
-        .add_service(NamesServer::new(names::NameService::new(sources.clone())))
-        .add_service(ConfigServer::new(egress::NodeConfig::new(sources)))
+    let routes = routes
         .add_service(health)
         .add_service(reflection().build_v1().context("cannot serve reflection v1")?)
         .add_service(reflection().build_v1alpha().context("cannot serve reflection v1alpha")?);

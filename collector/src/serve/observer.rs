@@ -2,7 +2,8 @@
 
 use std::{
     collections::BTreeSet,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tidegate_proto::{
@@ -18,14 +19,8 @@ use tokio::sync::mpsc;
 use tokio_stream::{Empty, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status};
 
-use super::{
-    Sources,
-    query::{Answer, Query},
-};
-use crate::{
-    history::{Batch, Entry, Lost, LostPlace},
-    reconcile::qualified,
-};
+use super::query::{Answer, Query};
+use crate::history::{Batch, Entry, History, Lost, LostPlace};
 
 /// Entries read from the history at once.
 const BATCH: usize = 512;
@@ -35,17 +30,11 @@ const QUEUE: usize = 256;
 const NAMESPACE_AGE: u64 = 3_600_000_000_000;
 
 pub(super) struct NodeObserver {
-    sources: Sources,
-}
-
-impl NodeObserver {
-    pub(super) fn new(sources: Sources) -> Self {
-        Self { sources }
-    }
-
-    fn node_name(&self) -> String {
-        qualified(&self.sources.settings.cluster_name, &self.sources.settings.node_name)
-    }
+    /// As flows name it, with the cluster.
+    pub(super) node: String,
+    pub(super) history: Arc<History>,
+    /// When the collector started.
+    pub(super) started: Instant,
 }
 
 #[tonic::async_trait]
@@ -57,7 +46,7 @@ impl Observer for NodeObserver {
     async fn get_flows(&self, request: Request<GetFlowsRequest>) -> Result<Response<Self::GetFlowsStream>, Status> {
         let query = Query::new(request.get_ref())?;
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(stream(self.sources.clone(), self.node_name(), query, sender));
+        tokio::spawn(stream(Arc::clone(&self.history), self.node.clone(), query, sender));
         Ok(Response::new(ReceiverStream::new(receiver)))
     }
 
@@ -83,7 +72,7 @@ impl Observer for NodeObserver {
         &self,
         _: Request<GetNamespacesRequest>,
     ) -> Result<Response<GetNamespacesResponse>, Status> {
-        let history = &self.sources.history;
+        let history = &self.history;
         let oldest = now().saturating_sub(NAMESPACE_AGE);
         let mut found = BTreeSet::new();
         let (mut place, end) = history.range();
@@ -109,26 +98,26 @@ impl Observer for NodeObserver {
     }
 
     async fn server_status(&self, _: Request<ServerStatusRequest>) -> Result<Response<ServerStatusResponse>, Status> {
-        let history = &self.sources.history;
+        let history = &self.history;
         let (first, next) = history.range();
         Ok(Response::new(ServerStatusResponse {
             num_flows: next - first,
             max_flows: history.capacity() as u64,
             seen_flows: history.seen(),
-            uptime_ns: u64::try_from(self.sources.started.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            uptime_ns: u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX),
             version: format!("tidegate v{}", env!("CARGO_PKG_VERSION")),
-            flows_rate: rate(&self.sources, first, next),
+            flows_rate: rate(history, self.started, first, next),
             ..ServerStatusResponse::default()
         }))
     }
 }
 
 /// Flows per second over the last minute, or since the start if that is less.
-fn rate(sources: &Sources, first: u64, next: u64) -> f64 {
+fn rate(history: &History, started: Instant, first: u64, next: u64) -> f64 {
     const WINDOW: Duration = Duration::from_secs(60);
-    let window = WINDOW.min(sources.started.elapsed()).max(Duration::from_secs(1));
+    let window = WINDOW.min(started.elapsed()).max(Duration::from_secs(1));
     let oldest = now().saturating_sub(u64::try_from(window.as_nanos()).unwrap_or(u64::MAX));
-    let place = sources.history.rewind(|entry| match entry.time() < oldest {
+    let place = history.rewind(|entry| match entry.time() < oldest {
         true => crate::history::Step::Stop,
         false => crate::history::Step::Take,
     });
@@ -136,10 +125,9 @@ fn rate(sources: &Sources, first: u64, next: u64) -> f64 {
 }
 
 /// Reads the history for one client until it has what it asked for, or has gone.
-async fn stream(sources: Sources, node: String, query: Query, sender: mpsc::Sender<Result<Frame, Status>>) {
-    let history = &sources.history;
+async fn stream(history: Arc<History>, node: String, query: Query, sender: mpsc::Sender<Result<Frame, Status>>) {
     let mut head = history.follow();
-    let mut place = query.start(history);
+    let mut place = query.start(&history);
     // A stream that does not follow ends at what was there when it began.
     let end = history.range().1;
     let mut sent = 0;
