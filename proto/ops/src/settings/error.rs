@@ -36,6 +36,14 @@ pub enum SettingError {
         /// The valid key that is most like it.
         nearest: Option<&'static str>,
     },
+    /// An environment variable with our prefix that is no setting.
+    #[error("unknown setting {variable} in the environment; {}", hint(.nearest.as_deref()))]
+    UnknownVariable {
+        /// The variable.
+        variable: String,
+        /// The variable of the valid key that is most like it.
+        nearest: Option<String>,
+    },
     /// A value that the key cannot take.
     #[error("setting {key} = {value:?} ({origin}) is not valid: {reason}")]
     BadValue {

@@ -14,6 +14,8 @@ use super::keys::{self, Fallback, KEYS, Key, Kind, Role};
 
 /// The flag, and `TIDEGATE_CONFIG` the variable, that name the settings file.
 pub(super) const CONFIG: &str = "config";
+/// What the name of every variable of ours begins with.
+const PREFIX: &str = "TIDEGATE_";
 
 /// Who set a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +62,7 @@ impl Surroundings {
         Self {
             env: std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-                .filter(|(name, _)| name.starts_with("TIDEGATE_") || name.starts_with("HUBBLE_"))
+                .filter(|(name, _)| name.starts_with(PREFIX) || name.starts_with("HUBBLE_"))
                 .collect(),
             default_file: PathBuf::from("/etc/tidegate/config.yaml"),
             lab_file: PathBuf::from("/run/tidegate/lab/lab/config.yaml"),
@@ -89,6 +91,11 @@ pub(super) fn gather(
     role: Role,
     around: &Surroundings,
 ) -> Result<Vec<(&'static Key, String, Origin)>, SettingError> {
+    if let Some(variable) = around.env.keys().find(|name| is_mistaken(name) && around.variable(name).is_some()) {
+        let key = variable.trim_start_matches(PREFIX).to_ascii_lowercase().replace('_', "-");
+        let nearest = keys::nearest(&key).and_then(keys::find).map(Key::env);
+        return Err(SettingError::UnknownVariable { variable: variable.clone(), nearest });
+    }
     let file = settings_file(matches, role, around)?;
     let mut values = Vec::with_capacity(KEYS.len());
     for key in KEYS {
@@ -138,6 +145,20 @@ fn from_env(around: &Surroundings, key: &Key) -> Option<(String, Origin)> {
     let name = key.env();
     let value = around.variable(&name)?.to_owned();
     Some((value, Origin::Env(name)))
+}
+
+/// Whether a variable has our prefix and sets nothing.
+fn is_mistaken(name: &str) -> bool {
+    // The settings file, and the suites that a test run leaves out.
+    let known = ["TIDEGATE_CONFIG", "TIDEGATE_SKIP"].contains(&name) || KEYS.iter().any(|key| key.env() == name);
+    name.starts_with(PREFIX) && !known && !is_service_link(name)
+}
+
+/// Whether Kubernetes makes a variable of this form for a Service, as for one named `tidegate`:
+/// TIDEGATE_SERVICE_HOST, TIDEGATE_SERVICE_PORT_GRPC, TIDEGATE_PORT, TIDEGATE_PORT_4245_TCP_ADDR.
+fn is_service_link(name: &str) -> bool {
+    let numbered = name.split("_PORT_").skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+    numbered || name.ends_with("_PORT") || name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT")
 }
 
 /// The variables of the `hubble` client say less than our own file: they count as defaults that

@@ -47,6 +47,34 @@ fn an_unknown_key_is_answered_with_file_key_and_nearest() {
 }
 
 #[test]
+fn an_unknown_variable_is_answered_with_its_name_and_nearest() {
+    let error = World::new().env("TIDEGATE_RELAY_LISTN", "127.0.0.1:1").refused(&[]);
+    assert_eq!(
+        error,
+        "unknown setting TIDEGATE_RELAY_LISTN in the environment; did you mean \"TIDEGATE_RELAY_LISTEN\"?"
+    );
+    let error = World::new().env("TIDEGATE_ZZZ", "1").refused(&[]);
+    assert!(error.contains("TIDEGATE_ZZZ") && error.contains("config view"), "{error}");
+    World::new().env("TIDEGATE_RELAY_LISTN", "").resolve(Role::Relay, &[]).expect("without a value it is not set");
+}
+
+#[test]
+fn what_a_cluster_puts_into_the_environment_for_services_of_our_name_is_no_setting() {
+    let mut world = World::new();
+    for variable in [
+        "TIDEGATE_SERVICE_HOST",
+        "TIDEGATE_SERVICE_PORT",
+        "TIDEGATE_SERVICE_PORT_GRPC",
+        "TIDEGATE_PORT",
+        "TIDEGATE_RELAY_PORT_4245_TCP",
+        "TIDEGATE_RELAY_PORT_4245_TCP_ADDR",
+    ] {
+        world = world.env(variable, "10.96.3.4");
+    }
+    world.resolve(Role::Relay, &[]).expect("a cluster's variables disturb nobody");
+}
+
+#[test]
 fn a_bad_value_is_answered_with_its_key_and_origin() {
     let error = World::new().file("dns-capture: maybe").refused(&[]);
     assert!(error.contains("dns-capture = \"maybe\" (file "), "{error}");
