@@ -59,10 +59,11 @@ impl Numbering {
     }
 }
 
-/// Whether the event concerns a connection of another node's endpoint to the outside.
+/// Whether the event opens a connection of another node's endpoint to the outside: its name comes
+/// from that node, perhaps a moment later.
 #[must_use]
-pub fn is_gateways(event: &KernelEvent) -> bool {
-    matches!(event.point, point::FROM_OVERLAY | point::FROM_NETWORK) && (event.peer != 0 || event.kind == kind::DROP)
+pub fn may_wait(event: &KernelEvent) -> bool {
+    event.kind == kind::NEW && event.point == point::FROM_OVERLAY
 }
 
 /// Both sides of an event's connection: who opened it, and who was called.
@@ -176,7 +177,7 @@ fn flow(event: &KernelEvent, context: &Context, names: &Names, offset: Offset) -
 /// The flow of a DNS message that an endpoint sent or got.
 pub fn dns_flow(
     packet: &tidegate_ebpf_abi::event::DnsHead,
-    dns: Dns,
+    dns: Box<Dns>,
     kind: L7Kind,
     context: &Context,
     offset: Offset,
@@ -203,7 +204,7 @@ pub fn dns_flow(
             index: packet.ifindex,
             name: context.devices.get(&packet.ifindex).cloned().unwrap_or_default(),
         }),
-        dns: Some(Box::new(dns)),
+        dns: Some(dns),
         counters: Counters::default(),
         cause: "",
     }

@@ -4,7 +4,8 @@
 //! Down: [`inventory`] reads objects, [`policy`] compiles them, [`network`] says what the node
 //! has, [`reconcile`] writes the difference into [`kernel`].
 //! Up: [`kernel`] hands out events, [`names`] knows what endpoints asked for, [`enrich`] makes
-//! flows, [`pipeline`] is the loop, [`history`] keeps them, [`serve`] answers.
+//! flows, [`pipeline`] is the loop, [`history`] keeps them, [`serve`] answers; [`sweep`] ends
+//! connections, [`losses`] tells what the rings could not hold.
 //! Between nodes: [`watch_names`] fetches names for the flows that this node translates.
 
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod pipeline;
 pub mod policy;
 pub mod reconcile;
 pub mod serve;
+pub mod sweep;
 pub mod watch_names;
 
 use std::{
@@ -33,7 +35,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use nix::fcntl::{Flock, FlockArg};
 use tidegate_ops::{settings::Settings, stop};
 use tokio::sync::watch;
 
@@ -52,6 +53,10 @@ pub use reconcile::cleanup;
 
 /// Names from other nodes that may wait for the pipeline.
 const TOLD: usize = 65_536;
+/// Ended connections that may wait for it.
+const ENDED: usize = 4096;
+/// How long the threads may take to end.
+const ENDING: Duration = Duration::from_secs(3);
 /// Pause between two looks at the loss counters.
 const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -59,8 +64,6 @@ const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 pub async fn run(settings: Settings, stop: stop::Signal) -> anyhow::Result<()> {
     let state_dir = &settings.state_dir;
     fs::create_dir_all(state_dir).with_context(|| format!("cannot make state-dir {}", state_dir.display()))?;
-    // Two readers of one ring would each see every record: one collector per state directory.
-    let lock = lock(&settings)?;
     let network = Network::connect()?;
     let Loaded { probes, tables, connections, rings } =
         Probes::load(&settings.bpffs_dir, settings.egress_gateway_policy_map_max)?;
@@ -76,26 +79,28 @@ pub async fn run(settings: Settings, stop: stop::Signal) -> anyhow::Result<()> {
         state: state_sender,
     };
     let mut reconciler = Reconciler::new(settings.clone(), network, probes, outputs);
-    reconciler.start().await?;
+    if let Err(error) = reconciler.start().await {
+        tracing::error!("cannot bring the kernel to what is wanted, trying again: {error:#}");
+    }
 
     let (told_sender, told) = mpsc::sync_channel(TOLD);
+    let (ended_sender, ended) = mpsc::sync_channel(ENDED);
     let boot = random()?;
     let pipeline = Pipeline {
         rings,
-        connections,
+        ended,
         history: Arc::clone(&history),
-        context,
+        context: Arc::clone(&context),
         shared: Arc::clone(&shared),
         told,
         boot,
         figures: Arc::new(Figures::default()),
     };
     let ending = Arc::new(AtomicBool::new(false));
-    let pipeline_ending = Arc::clone(&ending);
-    let observation = std::thread::Builder::new()
-        .name("observation".into())
-        .spawn(move || pipeline.run(&pipeline_ending))
-        .context("cannot start the observation thread")?;
+    let ends = Arc::clone(&ending);
+    let sweeping = Worker::start("sweep", move || sweep::run(connections, &context, &ended_sender, &ends))?;
+    let ends = Arc::clone(&ending);
+    let observation = Worker::start("observation", move || pipeline.run(&ends))?;
 
     let settings = Arc::new(settings);
     let sources = serve::Sources {
@@ -115,20 +120,49 @@ pub async fn run(settings: Settings, stop: stop::Signal) -> anyhow::Result<()> {
         settings.collector_socket.display()
     );
     let port = settings.collector_listen.port();
-    let watching = tokio::spawn(watch_names::run(settings.node_name.clone(), port, state, told_sender));
-    let counting = tokio::spawn(count_losses(settings.state_dir.join("losses"), tables, Arc::clone(&history)));
-    let wait = stop.clone();
-    let reconciling = tokio::spawn(async move { reconciler.run(async move { wait.wait().await }).await });
-
-    let served = serve::serve(listeners, sources, stop).await;
-    watching.abort();
-    counting.abort();
+    let until = stop.clone();
+    // A part that ends before it is told to ends the collector: it must not look well while it is
+    // blind or deaf.
+    let outcome = tokio::select! {
+        served = serve::serve(listeners, sources, stop) => served,
+        reconciled = reconciler.run(async move { until.wait().await }) => reconciled.context("reconciliation ended"),
+        () = watch_names::run(settings.node_name.clone(), port, state, told_sender) => Ok(()),
+        () = count_losses(settings.state_dir.join("losses"), tables, history) => Ok(()),
+        () = sweeping.ended() => Err(anyhow::anyhow!("the sweep thread ended: see the log above")),
+        () = observation.ended() => Err(anyhow::anyhow!("the observation thread ended: see the log above")),
+    };
     ending.store(true, Ordering::Relaxed);
-    let _ = tokio::task::spawn_blocking(move || observation.join()).await;
-    reconciling.abort();
+    // The sweep may wait for room in the queue that observation empties, so it ends first.
+    for worker in [sweeping, observation] {
+        tokio::time::timeout(ENDING, worker.ended()).await.ok();
+    }
     let _ = fs::remove_file(&settings.collector_socket);
-    drop(lock);
-    served
+    outcome
+}
+
+/// A thread whose end can be awaited.
+struct Worker {
+    /// Closed when the thread ends, in whatever way.
+    alive: watch::Receiver<()>,
+}
+
+impl Worker {
+    fn start(name: &str, work: impl FnOnce() + Send + 'static) -> anyhow::Result<Self> {
+        let (held, alive) = watch::channel(());
+        std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                let _held = held;
+                work();
+            })
+            .with_context(|| format!("cannot start the {name} thread"))?;
+        Ok(Self { alive })
+    }
+
+    async fn ended(&self) {
+        let mut alive = self.alive.clone();
+        while alive.changed().await.is_ok() {}
+    }
 }
 
 /// Tells losses as they happen.
@@ -144,17 +178,6 @@ async fn count_losses(file: std::path::PathBuf, tables: Arc<Mutex<kernel::Tables
             Err(error) => tracing::error!("cannot read the loss counters: {error:#}"),
         }
     }
-}
-
-fn lock(settings: &Settings) -> anyhow::Result<Flock<fs::File>> {
-    let path = settings.state_dir.join("lock");
-    let file = fs::File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
-        anyhow::anyhow!(
-            "{} is locked ({error}): another collector uses this state-dir; stop it or set another",
-            path.display()
-        )
-    })
 }
 
 /// A random number for this start, from the kernel.

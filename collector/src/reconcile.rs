@@ -3,7 +3,7 @@
 //! are written.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
@@ -13,7 +13,10 @@ use anyhow::Context as _;
 use tidegate_ebpf_abi::policy::{Config, inside};
 use tidegate_flow::flow::Node;
 use tidegate_ops::settings::{Aggregation, Settings};
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior},
+};
 
 use crate::{
     enrich::Context,
@@ -23,14 +26,14 @@ use crate::{
     },
     kernel::{Hook, Probes, Tables},
     names::share::Shared,
-    network::{Network, View, guard::Guard, overlay},
+    network::{Device, Network, View, guard::Guard, overlay},
     policy::{Compiled, PolicyStatus, compile},
 };
 
 /// Wait after a network change for the ones that come with it.
 const SETTLE: Duration = Duration::from_millis(30);
-/// Pause between two looks for the MAC of a pod that may leave but has not been heard yet.
-const LISTEN: Duration = Duration::from_millis(100);
+/// Longest time without a look at the node's network, changes announced or not.
+const LOOK: Duration = Duration::from_secs(30);
 
 /// Ports handed out for translations when the endpoint's own is taken.
 const PORTS: (u16, u16) = (1024, 65_535);
@@ -44,8 +47,8 @@ pub struct State {
     pub problems: Vec<Problem>,
     /// Policy number -> name.
     pub names: HashMap<u32, Arc<str>>,
-    /// Underlay addresses of the nodes whose endpoints leave through this one.
-    pub served: HashSet<Ipv4Addr>,
+    /// Other nodes' endpoints that leave through this one, with the underlay address of their node.
+    pub served: HashMap<IpAddr, Ipv4Addr>,
     /// Every node with an address, by name.
     pub nodes: Vec<(String, Ipv4Addr)>,
 }
@@ -71,12 +74,9 @@ pub struct Reconciler {
     manifests: Option<Manifests>,
     reading: Reading,
     view: View,
-    /// What the kernel was last brought to.
-    compiled: Option<Compiled>,
-    guard: Option<Guard>,
+    /// What is in force; `None` if that is not known.
+    guard: Option<Option<Guard>>,
     reported: HashSet<Problem>,
-    /// Pods that may leave but whose MAC is not known yet.
-    unheard: usize,
 }
 
 impl Reconciler {
@@ -91,10 +91,8 @@ impl Reconciler {
             manifests,
             reading: Reading::default(),
             view: View::default(),
-            compiled: None,
             guard: None,
             reported: HashSet::new(),
-            unheard: 0,
         }
     }
 
@@ -112,28 +110,23 @@ impl Reconciler {
         let mut changes = Network::changes()?;
         let mut look = tokio::time::interval(self.settings.egress_gateway_reconciliation_trigger_interval);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut listen = tokio::time::interval(LISTEN);
-        listen.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What changed between the first reading and the subscription is read once more.
         let mut network_changed = true;
+        let mut looked = Instant::now();
         tokio::pin!(stop);
         loop {
             let mut manifests_changed = false;
             tokio::select! {
                 () = &mut stop => return Ok(()),
-                Ok(()) = changes.changed() => {
+                changed = changes.changed() => {
+                    changed.context("the kernel no longer tells of network changes")?;
                     tokio::time::sleep(SETTLE).await;
                     changes.mark_unchanged();
                     network_changed = true;
                 }
-                _ = listen.tick(), if self.unheard > 0 => {
-                    if let Err(error) = self.listen().await {
-                        tracing::error!("cannot open the guard for pods that no policy selects: {error:#}");
-                    }
-                    continue;
-                }
                 _ = look.tick() => {
                     manifests_changed = self.manifests.as_ref().is_some_and(Manifests::changed);
+                    network_changed |= looked.elapsed() >= LOOK;
                 }
             }
             if manifests_changed {
@@ -142,6 +135,7 @@ impl Reconciler {
             if !manifests_changed && !network_changed {
                 continue;
             }
+            looked = Instant::now();
             match self.reconcile().await {
                 Ok(()) => network_changed = false,
                 // Tried again at the next look, whether or not anything changes until then.
@@ -156,14 +150,6 @@ impl Reconciler {
     async fn reconcile(&mut self) -> anyhow::Result<()> {
         self.view = self.network.view().await?;
         self.apply().await
-    }
-
-    /// Opens the guard for pods whose MAC has become known.
-    async fn listen(&mut self) -> anyhow::Result<()> {
-        let Some(compiled) = self.compiled.take() else { return Ok(()) };
-        let guarded = self.guard_egress(&compiled, true).await;
-        self.compiled = Some(compiled);
-        guarded
     }
 
     fn read_manifests(&mut self) {
@@ -181,39 +167,39 @@ impl Reconciler {
         let inventory = Inventory::new(&self.reading.objects, node, cluster);
         let compiled = compile(&inventory, &self.reading.objects, node, &self.view.local_addresses());
         let active = self.settings.enable_egress_gateway && !compiled.status.is_empty();
-        // Closed first, then translated, then attached: at no moment is a selected pod open.
-        self.guard_egress(&compiled, active).await?;
-        let overlay_ifindex = if active { overlay::ensure(&self.network, self.settings.tunnel_port).await? } else { 0 };
-        self.write_tables(&compiled, active, overlay_ifindex)?;
-        self.attach(overlay_ifindex)?;
+        // Closed first, then translated, then attached: at no moment is a selected pod open. A part
+        // that fails does not keep the others from being done.
+        let guarded = self.guard_egress(&compiled, active);
+        let overlay = match active {
+            true => overlay::ensure(&self.network, self.settings.tunnel_port).await,
+            // Connections of a policy that is gone live on in it.
+            false => overlay::find(&self.network).await.map(Option::unwrap_or_default),
+        };
+        let overlay_ifindex = *overlay.as_ref().unwrap_or(&0);
+        let written = self.write_tables(&compiled, active, overlay_ifindex);
+        let attached = self.attach(&compiled, overlay_ifindex);
         self.publish(inventory, &compiled);
-        self.compiled = Some(compiled);
-        Ok(())
+        guarded.and(overlay.map(|_| ())).and(written).and(attached)
     }
 
-    async fn guard_egress(&mut self, compiled: &Compiled, active: bool) -> anyhow::Result<()> {
-        if !self.settings.egress_fail_closed || !active {
-            self.unheard = 0;
-            if self.guard.take().is_some() {
-                Guard::remove()?;
-            }
+    fn guard_egress(&mut self, compiled: &Compiled, active: bool) -> anyhow::Result<()> {
+        let wanted = (self.settings.egress_fail_closed && active).then(|| {
+            let of_kind = |kind: Option<u32>| {
+                let nets = compiled.state.inside.iter().filter(move |(_, is)| kind.is_none_or(|kind| kind == **is));
+                nets.map(|(net, _)| *net).collect::<BTreeSet<_>>()
+            };
+            Guard { pods: of_kind(Some(inside::PODS)), inside: of_kind(None) }
+        });
+        if self.guard.as_ref() == Some(&wanted) {
             return Ok(());
         }
-        // A pod's own packets tell its MAC for sure; before the first one, the node may know it.
-        let mut macs = self.network.neighbours().await?;
-        macs.extend(self.tables().locations());
-        let mac = |address: &Ipv4Addr| macs.get(address).map(|mac| (*address, *mac));
-        let open: BTreeSet<_> = compiled.open.iter().filter_map(mac).collect();
-        self.unheard = compiled.open.len() - open.len();
-        let of_kind = |kind: Option<u32>| {
-            let nets = compiled.state.inside.iter().filter(move |(_, is)| kind.is_none_or(|kind| kind == **is));
-            nets.map(|(net, _)| *net).collect::<BTreeSet<_>>()
-        };
-        let guard = Guard { pods: of_kind(Some(inside::PODS)), inside: of_kind(None), open };
-        if self.guard.as_ref() != Some(&guard) {
-            guard.install()?;
-            self.guard = Some(guard);
+        match &wanted {
+            Some(guard) => guard.install()?,
+            // On a node that never had one, nft need not be installed.
+            None if self.guard.is_some() || Guard::exists() => Guard::remove()?,
+            None => {}
         }
+        self.guard = Some(wanted);
         Ok(())
     }
 
@@ -251,27 +237,41 @@ impl Reconciler {
         Ok(())
     }
 
-    fn attach(&mut self, overlay_ifindex: u32) -> anyhow::Result<()> {
+    fn attach(&mut self, compiled: &Compiled, overlay_ifindex: u32) -> anyhow::Result<()> {
         let settings = &self.settings;
-        for device in self.view.uplinks(&settings.devices) {
-            self.probes.attach(device.index, &device.name, Hook::UplinkIn)?;
+        let view = &self.view;
+        // Replies come in where the egress address lives, which need not be the default route's device.
+        let egress = |device: &Device| {
+            let addresses = view.addresses.get(&device.index).into_iter().flatten();
+            addresses.into_iter().any(|address| compiled.status.iter().any(|policy| policy.egress.contains(address)))
+        };
+        let named = view.uplinks(&settings.devices).map(|device| device.index);
+        let uplinks: BTreeSet<u32> =
+            named.chain(view.devices.values().filter(|device| egress(device)).map(|device| device.index)).collect();
+        let mut places: Vec<(&Device, Hook)> = Vec::new();
+        places.extend(uplinks.iter().filter_map(|index| Some((view.devices.get(index)?, Hook::UplinkIn))));
+        for device in view.endpoint_devices(&settings.endpoint_interfaces) {
+            places.push((device, Hook::PodFrom));
+            places.push((device, Hook::PodTo));
         }
+        let mut outcome = Ok(());
         if overlay_ifindex != 0 {
-            self.probes.attach(overlay_ifindex, overlay::DEVICE, Hook::OverlayIn)?;
+            outcome = self.probes.attach(overlay_ifindex, overlay::DEVICE, Hook::OverlayIn);
         }
-        for device in self.view.endpoint_devices(&settings.endpoint_interfaces) {
-            let attached = self
-                .probes
-                .attach(device.index, &device.name, Hook::PodFrom)
-                .and_then(|()| self.probes.attach(device.index, &device.name, Hook::PodTo));
+        for (device, hook) in places {
             // A veth may be gone again by now; the guard holds the others' door meanwhile.
-            if let Err(error) = attached {
-                tracing::warn!(device = device.name, "cannot attach to an endpoint's device: {error:#}");
+            let attached = self.probes.attach(device.index, &device.name, hook);
+            if outcome.is_ok() {
+                outcome = attached;
             }
         }
-        let devices = &self.view.devices;
-        self.probes.keep_only(&|ifindex| ifindex == overlay_ifindex || devices.contains_key(&ifindex));
-        Ok(())
+        let mut devices: BTreeMap<u32, String> =
+            view.devices.values().map(|device| (device.index, device.name.clone())).collect();
+        if overlay_ifindex != 0 {
+            devices.insert(overlay_ifindex, overlay::DEVICE.to_owned());
+        }
+        self.probes.keep_only(&devices);
+        outcome
     }
 
     fn publish(&self, inventory: Inventory, compiled: &Compiled) {
@@ -295,9 +295,9 @@ impl Reconciler {
         let served = compiled
             .state
             .endpoints
-            .values()
-            .filter(|endpoint| endpoint.node != 0)
-            .map(|endpoint| Ipv4Addr::from(endpoint.node.to_ne_bytes()))
+            .iter()
+            .filter(|(_, endpoint)| endpoint.node != 0)
+            .map(|(address, endpoint)| (IpAddr::V4(*address), Ipv4Addr::from(endpoint.node.to_ne_bytes())))
             .collect();
         let nodes = inventory.nodes.iter().filter_map(|(name, node)| Some((name.clone(), node.address?))).collect();
         let labels = inventory

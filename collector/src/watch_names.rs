@@ -22,7 +22,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::fro
 pub async fn run(node: String, port: u16, mut state: watch::Receiver<Arc<State>>, told: SyncSender<Learned>) {
     let mut streams: HashMap<Ipv4Addr, JoinHandle<()>> = HashMap::new();
     loop {
-        let served: HashSet<Ipv4Addr> = state.borrow_and_update().served.clone();
+        let served: HashSet<Ipv4Addr> = state.borrow_and_update().served.values().copied().collect();
         streams.retain(|address, stream| {
             let keep = served.contains(address);
             if !keep {
@@ -31,7 +31,8 @@ pub async fn run(node: String, port: u16, mut state: watch::Receiver<Arc<State>>
             keep
         });
         for address in served {
-            streams.entry(address).or_insert_with(|| tokio::spawn(follow(node.clone(), address, port, told.clone())));
+            let follow = || tokio::spawn(follow(node.clone(), address, port, state.clone(), told.clone()));
+            streams.entry(address).or_insert_with(follow);
         }
         if state.changed().await.is_err() {
             return;
@@ -40,10 +41,18 @@ pub async fn run(node: String, port: u16, mut state: watch::Receiver<Arc<State>>
 }
 
 /// Follows one node for ever.
-async fn follow(node: String, address: Ipv4Addr, port: u16, told: SyncSender<Learned>) {
+async fn follow(
+    node: String,
+    address: Ipv4Addr,
+    port: u16,
+    state: watch::Receiver<Arc<State>>,
+    told: SyncSender<Learned>,
+) {
     let mut pause = BACKOFF.0;
     loop {
-        match receive(&node, address, port, &told, &mut pause).await {
+        // A node speaks for its own endpoints only.
+        let its_own = |endpoint: IpAddr| state.borrow().served.get(&endpoint) == Some(&address);
+        match receive(&node, address, port, its_own, &told, &mut pause).await {
             Ok(()) => tracing::debug!(%address, "the stream of names ended"),
             Err(error) => tracing::debug!(%address, "no names from this node: {error:#}"),
         }
@@ -56,6 +65,7 @@ async fn receive(
     node: &str,
     address: Ipv4Addr,
     port: u16,
+    its_own: impl Fn(IpAddr) -> bool,
     told: &SyncSender<Learned>,
     pause: &mut Duration,
 ) -> anyhow::Result<()> {
@@ -70,8 +80,8 @@ async fn receive(
     let mut records = NamesClient::new(channel).watch(request).await.context("refused")?.into_inner();
     *pause = BACKOFF.0;
     while let Some(record) = records.message().await.context("the stream broke")? {
-        let Some(learned) = read(&record) else {
-            tracing::warn!(%address, "a name record that cannot be read");
+        let Some(learned) = read(&record).filter(|learned| its_own(learned.endpoint)) else {
+            tracing::warn!(%address, "a name record that cannot be read or is about another node's endpoint");
             continue;
         };
         // The pipeline empties its queue every few milliseconds; a full one is a lost name.
@@ -85,13 +95,15 @@ async fn receive(
 fn read(record: &NameRecord) -> Option<Learned> {
     let time = |time: &Option<prost_types::Timestamp>| {
         let time = time.as_ref()?;
-        Some(u64::try_from(time.seconds).ok()? * 1_000_000_000 + u64::try_from(time.nanos).ok()?)
+        let seconds = u64::try_from(time.seconds).ok()?.checked_mul(1_000_000_000)?;
+        seconds.checked_add(u64::try_from(time.nanos).ok()?)
     };
     Some(Learned {
         endpoint: record.endpoint_ip.parse::<IpAddr>().ok()?,
         address: record.address.parse().ok()?,
         fqdn: Fqdn::new(&record.name),
-        learned: time(&record.learned)?,
+        // A record from the future would outlive the true ones.
+        learned: time(&record.learned)?.min(crate::clock::wall()),
         expires: time(&record.expires)?,
     })
 }

@@ -16,8 +16,9 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        remove_all(&self.0.join("node"));
-        let _ = nix::mount::umount(&self.0);
+        let pins = self.0.join("node");
+        remove_all(&pins);
+        let _ = nix::mount::umount(&pins);
         let _ = fs::remove_dir_all(&self.0);
     }
 }

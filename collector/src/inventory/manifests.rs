@@ -2,7 +2,9 @@
 //!
 //! Reading never fails as a whole. What cannot be read becomes a [`Problem`] that names file,
 //! object and field; where an earlier reading of the same file or object was good, that one
-//! stays in force, so that a slip of the pen does not open a closed door.
+//! stays in force, so that a slip of the pen does not open a closed door. For the same reason an
+//! object that is gone is believed to be gone only when two readings in a row say so, and never
+//! while a file or the folder cannot be read: a file that is being copied is empty for a moment.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -50,8 +52,13 @@ pub struct Manifests {
     /// Last documents of each file that could be split into documents.
     files: HashMap<PathBuf, Vec<Value>>,
     /// Last good reading of each object.
-    good: HashMap<(&'static str, String, String), Object>,
+    good: HashMap<Key, Object>,
+    /// Objects of `good` that the last reading did not find.
+    missing: HashSet<Key>,
 }
+
+/// Kind, namespace and name.
+type Key = (&'static str, String, String);
 
 /// Names, sizes and times of the files: equal stamps mean that nothing changed.
 type Stamp = BTreeMap<PathBuf, (u64, Option<SystemTime>)>;
@@ -69,72 +76,101 @@ impl Manifests {
     /// The folder; it need not exist yet.
     #[must_use]
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), stamp: None, files: HashMap::new(), good: HashMap::new() }
+        Self {
+            folder: folder.to_owned(),
+            stamp: None,
+            files: HashMap::new(),
+            good: HashMap::new(),
+            missing: HashSet::new(),
+        }
     }
 
-    /// Whether a file was added, changed or removed since the last [`Self::read`].
+    /// Whether there may be something new since the last [`Self::read`].
     #[must_use]
     pub fn changed(&self) -> bool {
-        self.stamp.as_ref() != Some(&stamp(&self.folder))
+        !self.missing.is_empty() || self.stamp.is_none() || stamp(&self.folder).ok() != self.stamp
     }
 
     /// Reads the folder.
     pub fn read(&mut self) -> Reading {
-        let stamp = stamp(&self.folder);
         let mut reading = Reading::default();
-        let mut seen: HashMap<(&'static str, String, String), String> = HashMap::new();
-        for path in stamp.keys() {
-            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            match documents(path) {
-                Ok(documents) => {
-                    self.files.insert(path.clone(), documents);
-                }
-                Err(error) => reading.problems.push(Problem {
-                    origin: file.clone(),
+        let stamp = match stamp(&self.folder) {
+            Ok(stamp) => stamp,
+            Err(error) => {
+                let message = format!("cannot read the folder ({error}); what was read last stays in force");
+                reading.problems.push(Problem {
+                    origin: self.folder.display().to_string(),
                     object: String::new(),
-                    message: format!(
-                        "{error:#}{}",
-                        if self.files.contains_key(path) { "; its last good version stays in force" } else { "" }
-                    ),
-                }),
+                    message,
+                });
+                reading.objects.extend(self.good.values().cloned());
+                self.stamp = None;
+                return reading;
             }
-            for (position, document) in self.files.get(path).into_iter().flatten().enumerate() {
-                let origin = format!("{file}, document {}", position + 1);
-                match read_document(document, &origin) {
-                    Ok(None) => {}
-                    Ok(Some(object)) => {
-                        let key = (object.kind, object.namespace.clone(), object.name.clone());
-                        if let Some(first) = seen.get(&key) {
-                            reading.problems.push(Problem {
-                                origin,
-                                object: label(&object),
-                                message: format!("metadata.name: is also in {first}, which is used"),
-                            });
-                            continue;
-                        }
-                        seen.insert(key.clone(), origin);
-                        self.good.insert(key, object.clone());
-                        reading.objects.push(object);
+        };
+        let mut seen: HashMap<Key, String> = HashMap::new();
+        let mut complete = true;
+        for path in stamp.keys() {
+            complete &= self.read_file(path, &mut seen, &mut reading);
+        }
+        self.files.retain(|path, _| stamp.contains_key(path));
+        let gone: HashSet<Key> = self.good.keys().filter(|key| !seen.contains_key(key)).cloned().collect();
+        for key in &gone {
+            if complete && self.missing.contains(key) {
+                self.good.remove(key);
+            } else {
+                reading.objects.push(self.good[key].clone());
+            }
+        }
+        self.missing = gone.into_iter().filter(|key| self.good.contains_key(key)).collect();
+        self.stamp = Some(stamp);
+        reading
+    }
+
+    /// Reads one file; `false` if it could not be split into documents.
+    fn read_file(&mut self, path: &Path, seen: &mut HashMap<Key, String>, reading: &mut Reading) -> bool {
+        let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let read = documents(path);
+        let complete = read.is_ok();
+        match read {
+            Ok(documents) => {
+                self.files.insert(path.to_owned(), documents);
+            }
+            Err(error) => {
+                let kept = if self.files.contains_key(path) { "; its last good version stays in force" } else { "" };
+                let message = format!("{error:#}{kept}");
+                reading.problems.push(Problem { origin: file.clone(), object: String::new(), message });
+            }
+        }
+        for (position, document) in self.files.get(path).into_iter().flatten().enumerate() {
+            let origin = format!("{file}, document {}", position + 1);
+            match read_document(document, &origin) {
+                Ok(None) => {}
+                Ok(Some(object)) => {
+                    let key = (object.kind, object.namespace.clone(), object.name.clone());
+                    if let Some(first) = seen.get(&key) {
+                        let message = format!("metadata.name: is also in {first}, which is used");
+                        reading.problems.push(Problem { origin, object: label(&object), message });
+                        continue;
                     }
-                    Err(refusal) => {
-                        let Refusal { key, mut problem } = *refusal;
-                        if let Some(key) = key
-                            && let Some(old) = self.good.get(&key).filter(|_| !seen.contains_key(&key))
-                        {
-                            problem.message.push_str("; its last good version stays in force");
-                            seen.insert(key, origin);
-                            reading.objects.push(old.clone());
-                        }
-                        reading.problems.push(problem);
+                    seen.insert(key.clone(), origin);
+                    self.good.insert(key, object.clone());
+                    reading.objects.push(object);
+                }
+                Err(refusal) => {
+                    let Refusal { key, mut problem } = *refusal;
+                    if let Some(key) = key.filter(|key| !seen.contains_key(key))
+                        && let Some(old) = self.good.get(&key)
+                    {
+                        problem.message.push_str("; its last good version stays in force");
+                        seen.insert(key, origin);
+                        reading.objects.push(old.clone());
                     }
+                    reading.problems.push(problem);
                 }
             }
         }
-        self.files.retain(|path, _| stamp.contains_key(path));
-        let alive: HashSet<_> = seen.into_keys().collect();
-        self.good.retain(|key, _| alive.contains(key));
-        self.stamp = Some(stamp);
-        reading
+        complete
     }
 }
 
@@ -247,7 +283,8 @@ fn edit(folder: &Path, kind: &str, namespace: &str, name: &str, new: Option<&Val
         })
     };
     let mut found: Option<Value> = None;
-    for path in stamp(folder).into_keys() {
+    let files = stamp(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for path in files.into_keys() {
         let Ok(all) = documents(&path) else { continue };
         if !all.iter().any(is_it) {
             continue;
@@ -278,17 +315,22 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn stamp(folder: &Path) -> Stamp {
+/// The files of the folder; none if there is no folder yet. A file that vanishes meanwhile is left
+/// to the next look.
+fn stamp(folder: &Path) -> std::io::Result<Stamp> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Stamp::new()),
+        entries => entries?,
+    };
     let mut stamp = Stamp::new();
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml")
-            && let Ok(data) = fs::metadata(&path)
-        {
-            stamp.insert(path, (data.len(), data.modified().ok()));
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+            let data = fs::metadata(&path);
+            stamp.insert(path, data.map_or((0, None), |data| (data.len(), data.modified().ok())));
         }
     }
-    stamp
+    Ok(stamp)
 }
 
 fn documents(path: &Path) -> anyhow::Result<Vec<Value>> {
@@ -336,7 +378,7 @@ fn head(document: &Value) -> Option<Head> {
 
 /// Why a document was refused, with the object's key as far as it is known.
 struct Refusal {
-    key: Option<(&'static str, String, String)>,
+    key: Option<Key>,
     problem: Problem,
 }
 

@@ -110,6 +110,15 @@ impl Inventory {
         Arc::clone(self.endpoints.get(&address).unwrap_or(&self.world))
     }
 
+    /// Whether the address belongs to the same pod as in `other`, or to none in either.
+    #[must_use]
+    pub fn same_pod(&self, other: &Self, address: IpAddr) -> bool {
+        let of = |inventory: &Self| {
+            inventory.endpoints.get(&address).map(|endpoint| (endpoint.namespace.clone(), endpoint.pod.clone()))
+        };
+        of(self) == of(other)
+    }
+
     /// The service that owns the address.
     #[must_use]
     pub fn service(&self, address: IpAddr) -> Option<Arc<ServiceName>> {

@@ -7,6 +7,7 @@ use aya::{
     maps::{HashMap as BpfHashMap, MapData},
 };
 use tidegate_ebpf_abi::{
+    LAYOUT,
     conn::{Flow, Reverse, kind, timeout},
     event::{Event, kind as event_kind},
     tuple::Tuple,
@@ -16,6 +17,7 @@ use super::{raw::Raw, take};
 
 /// Maps of live connections.
 pub struct Connections {
+    connections: BpfHashMap<MapData, Raw<Tuple>, Raw<Flow>>,
     flows: BpfHashMap<MapData, Raw<Tuple>, Raw<Flow>>,
     reverse: BpfHashMap<MapData, Raw<Tuple>, Raw<Reverse>>,
 }
@@ -40,9 +42,9 @@ impl Connection {
     /// Whether it has been silent for longer than its state allows.
     pub fn expired(&self, now: u64) -> bool {
         let reply = self.reverse.map_or((0, 0), |reverse| (reverse.flags, reverse.packets));
-        let flags = self.flow.flags | self.flow.reply_flags | reply.0;
+        let reply_flags = self.flow.reply_flags | reply.0;
         let answered = self.flow.reply_packets + reply.1 > 0;
-        now.saturating_sub(self.last()) > timeout(self.key.protocol, flags, answered)
+        now.saturating_sub(self.last()) > timeout(self.key.protocol, self.flow.flags, reply_flags, answered)
     }
 
     /// The event of its end.
@@ -64,7 +66,7 @@ impl Connection {
             policy: self.flow.policy,
             ifindex: self.flow.ifindex,
             egress_port: self.flow.egress_port,
-            layout: 0,
+            layout: LAYOUT as u8,
             kind: event_kind::END,
             point: self.flow.point,
             flags: 0,
@@ -80,38 +82,39 @@ impl Connection {
 
 impl Connections {
     pub(super) fn take(ebpf: &mut Ebpf) -> anyhow::Result<Self> {
-        Ok(Self { flows: take(ebpf, "FLOWS")?.try_into()?, reverse: take(ebpf, "REVERSE")?.try_into()? })
+        Ok(Self {
+            connections: take(ebpf, "CONNECTIONS")?.try_into()?,
+            flows: take(ebpf, "FLOWS")?.try_into()?,
+            reverse: take(ebpf, "REVERSE")?.try_into()?,
+        })
     }
 
     /// Every live connection. Entries that vanish while reading are skipped.
     pub fn iter(&self) -> impl Iterator<Item = Connection> + '_ {
-        self.flows.iter().flatten().map(|(Raw(key), Raw(flow))| {
+        self.connections.iter().chain(self.flows.iter()).flatten().map(|(Raw(key), Raw(flow))| {
             let reverse = (flow.kind == kind::TRANSLATED)
-                .then(|| self.reverse.get(&Raw(reply_key(&key, &flow)), 0).ok())
+                .then(|| self.reverse.get(&Raw(flow.reply_key(&key)), 0).ok())
                 .flatten()
                 .map(|Raw(reverse)| reverse);
             Connection { key, flow, reverse }
         })
     }
 
-    /// Ends a connection: its replies first, so that nothing is translated back to a flow that
-    /// is gone.
-    pub fn remove(&mut self, connection: &Connection) -> anyhow::Result<()> {
-        if connection.flow.kind == kind::TRANSLATED {
-            // It may never have existed, or the probe took it over: both are an end.
-            let _ = self.reverse.remove(&Raw(reply_key(&connection.key, &connection.flow)));
+    /// Ends a connection, its replies first, so that nothing is translated back to a flow that
+    /// is gone. `false` if it has gone meanwhile, spoken again, or made room for another one on its
+    /// ports: a sweep takes long enough for that.
+    pub fn remove(&mut self, connection: &Connection) -> anyhow::Result<bool> {
+        let Connection { key, flow, .. } = connection;
+        let table = if flow.kind == kind::PLAIN { &mut self.flows } else { &mut self.connections };
+        let there = table.get(&Raw(*key), 0);
+        if !there.is_ok_and(|Raw(now)| now.first == flow.first && now.last == flow.last) {
+            return Ok(false);
         }
-        self.flows.remove(&Raw(connection.key)).context("map FLOWS")
-    }
-}
-
-fn reply_key(key: &Tuple, flow: &Flow) -> Tuple {
-    Tuple {
-        source: key.destination,
-        destination: flow.egress,
-        source_port: key.destination_port,
-        destination_port: flow.egress_port,
-        protocol: key.protocol,
-        pad: [0; 3],
+        if flow.kind == kind::TRANSLATED {
+            // It may never have existed, or the probe took it over: both are an end.
+            let _ = self.reverse.remove(&Raw(flow.reply_key(key)));
+        }
+        table.remove(&Raw(*key)).context("map of live connections")?;
+        Ok(true)
     }
 }

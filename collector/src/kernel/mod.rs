@@ -10,7 +10,10 @@ mod raw;
 pub mod rings;
 mod tables;
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use anyhow::{Context, bail};
 use aya::{
@@ -67,7 +70,8 @@ impl Hook {
 pub struct Probes {
     ebpf: Ebpf,
     pins: Pins,
-    links: HashMap<(u32, Hook), SchedClassifierLink>,
+    /// By index and name: an index is used again when its device is gone.
+    links: HashMap<(u32, String, Hook), SchedClassifierLink>,
 }
 
 /// What [`Probes::load`] gives: programs to attach, tables to write, rings to read.
@@ -114,7 +118,8 @@ impl Probes {
     /// Puts a program on a device, or takes over the pinned link that already is there. The link
     /// is pinned: it outlives this process. Attaching twice is attaching once.
     pub fn attach(&mut self, ifindex: u32, device: &str, hook: Hook) -> anyhow::Result<()> {
-        if self.links.contains_key(&(ifindex, hook)) {
+        let place = (ifindex, device.to_owned(), hook);
+        if self.links.contains_key(&place) {
             return Ok(());
         }
         let path = self.pins.link(ifindex, hook.program());
@@ -123,21 +128,21 @@ impl Probes {
             Some(link) => link,
             None => {
                 let id = program
-                    .attach_with_options(device, hook.direction(), TcAttachOptions::TcxOrder(LinkOrder::default()))
+                    .attach_with_options(device, hook.direction(), TcAttachOptions::TcxOrder(LinkOrder::first()))
                     .with_context(|| format!("cannot attach {} to {device}", hook.program()))?;
                 let link: FdLink = program.take_link(id)?.try_into()?;
                 let pinned = link.pin(&path).with_context(|| format!("cannot pin {}", path.display()))?;
                 SchedClassifierLink::try_from(FdLink::from(pinned))?
             }
         };
-        self.links.insert((ifindex, hook), held);
+        self.links.insert(place, held);
         Ok(())
     }
 
     /// Forgets and unpins the links of devices that are gone.
-    pub fn keep_only(&mut self, ifindexes: &dyn Fn(u32) -> bool) {
-        self.links.retain(|(ifindex, _), _| ifindexes(*ifindex));
-        self.pins.remove_links(&|ifindex| !ifindexes(ifindex));
+    pub fn keep_only(&mut self, devices: &BTreeMap<u32, String>) {
+        self.links.retain(|(ifindex, name, _), _| devices.get(ifindex) == Some(name));
+        self.pins.remove_links(&|ifindex| !devices.contains_key(&ifindex));
     }
 
     /// Removes what collectors of other layouts left behind. To be called once our own links are

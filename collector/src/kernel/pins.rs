@@ -12,35 +12,54 @@ use std::{
 use anyhow::{Context, ensure};
 use aya::maps::MapData;
 use nix::{
+    fcntl::{Flock, FlockArg},
     mount::{MsFlags, mount},
     sys::statfs::{BPF_FS_MAGIC, statfs},
 };
 use tidegate_ebpf_abi::LAYOUT;
 
 /// Maps that outlive the process. Scratch maps do not.
-const PINNED: [&str; 11] =
-    ["CONFIG", "ENDPOINTS", "INSIDE", "RULES", "NODES", "LOCATIONS", "FLOWS", "REVERSE", "EVENTS", "DNS", "COUNTERS"];
+const PINNED: [&str; 13] = [
+    "CONFIG",
+    "ENDPOINTS",
+    "INSIDE",
+    "RULES",
+    "NODES",
+    "LOCATIONS",
+    "OWNERS",
+    "CONNECTIONS",
+    "FLOWS",
+    "REVERSE",
+    "EVENTS",
+    "DNS",
+    "COUNTERS",
+];
+
+/// How the directory of a layout begins.
+const PREFIX: &str = "layout-";
 
 /// The pin directories of one collector.
 #[derive(Debug)]
 pub struct Pins {
     root: PathBuf,
     layout: String,
+    /// Held as long as this process uses what is pinned.
+    _lock: Flock<fs::File>,
 }
 
 impl Pins {
     /// Opens the directories for the maps of `object`, mounts a BPF file system where none is,
     /// and checks the shape of every map that is already pinned.
     pub fn open(root: &Path, object: &[u8], rules: u32) -> anyhow::Result<Self> {
-        fs::create_dir_all(root)
-            .or_else(|_| mount_below(root).and_then(|()| fs::create_dir_all(root).map_err(Into::into)))
-            .with_context(|| format!("cannot make {}", root.display()))?;
-        if !is_bpffs(root)? {
-            mount_below(root)?;
+        // Below /sys/fs/bpf no folder can be made before something is mounted there.
+        if fs::create_dir_all(root).is_err() || !is_bpffs(root)? {
+            mount_for(root)?;
             fs::create_dir_all(root).with_context(|| format!("cannot make {}", root.display()))?;
         }
+        let lock = lock(root)?;
         let shapes = shapes(object, rules)?;
-        let pins = Self { root: root.to_owned(), layout: format!("layout-{LAYOUT}-{:08x}", digest(&shapes)) };
+        let pins =
+            Self { _lock: lock, root: root.to_owned(), layout: format!("{PREFIX}{LAYOUT}-{:08x}", digest(&shapes)) };
         for folder in ["maps", "links"] {
             let path = pins.directory().join(folder);
             fs::create_dir_all(&path).with_context(|| format!("cannot make {}", path.display()))?;
@@ -73,11 +92,9 @@ impl Pins {
 
     /// Removes the directories of all other layouts; their programs detach.
     pub fn remove_other_layouts(&self) {
-        for entry in entries(&self.root) {
-            if entry.is_dir() && entry != self.directory() {
-                tracing::warn!(layout = %entry.display(), "removing the probes of another layout");
-                remove_all(&entry);
-            }
+        for other in layouts(&self.root).filter(|layout| *layout != self.directory()) {
+            tracing::warn!(layout = %other.display(), "removing the probes of another layout");
+            remove_layout(&other);
         }
     }
 
@@ -86,19 +103,27 @@ impl Pins {
     }
 }
 
-/// Removes a directory of pins with everything below; links first, so that no program runs on
-/// without its tables.
-pub fn remove_all(directory: &Path) {
+/// Removes every layout in `root`, and `root` itself if nothing of others is in it.
+pub fn remove_all(root: &Path) {
+    for layout in layouts(root) {
+        remove_layout(&layout);
+    }
+    let _ = fs::remove_dir(root);
+}
+
+/// The directories in `root` that are ours by name; whatever else is there belongs to others.
+fn layouts(root: &Path) -> impl Iterator<Item = PathBuf> {
+    let ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
+    entries(root).into_iter().filter(move |path| path.is_dir() && ours(path))
+}
+
+/// Removes one layout; links first, so that no program runs on without its tables.
+fn remove_layout(directory: &Path) {
     for folder in ["links", "maps"] {
         for entry in entries(&directory.join(folder)) {
             remove(&entry);
         }
         let _ = fs::remove_dir(directory.join(folder));
-    }
-    for entry in entries(directory) {
-        if entry.is_dir() {
-            remove_all(&entry);
-        }
     }
     let _ = fs::remove_dir(directory);
 }
@@ -113,15 +138,26 @@ fn remove(path: &Path) {
     }
 }
 
+/// Two collectors on one set of pins would read one ring twice and undo each other's links.
+fn lock(root: &Path) -> anyhow::Result<Flock<fs::File>> {
+    let folder = fs::File::open(root).with_context(|| format!("cannot open {}", root.display()))?;
+    Flock::lock(folder, FlockArg::LockExclusiveNonblock).map_err(|(_, error)| {
+        anyhow::anyhow!(
+            "{} is locked ({error}): another collector uses it; stop that one, or set another bpffs-dir",
+            root.display()
+        )
+    })
+}
+
 fn is_bpffs(path: &Path) -> anyhow::Result<bool> {
     let stat = statfs(path).with_context(|| format!("cannot ask for the file system of {}", path.display()))?;
     Ok(stat.filesystem_type() == BPF_FS_MAGIC)
 }
 
-/// Mounts a BPF file system at the usual place if `path` lies below it, else at its parent.
-fn mount_below(path: &Path) -> anyhow::Result<()> {
+/// Mounts a BPF file system at the usual place if `path` lies below it, else on `path` itself.
+fn mount_for(path: &Path) -> anyhow::Result<()> {
     let usual = Path::new("/sys/fs/bpf");
-    let at = if path.starts_with(usual) { usual } else { path.parent().unwrap_or(path) };
+    let at = if path.starts_with(usual) { usual } else { path };
     fs::create_dir_all(at).with_context(|| format!("cannot make {}", at.display()))?;
     mount(Some("bpf"), at, Some("bpf"), MsFlags::empty(), None::<&str>)
         .with_context(|| format!("cannot mount a BPF file system at {} (mount one, or set bpffs-dir)", at.display()))?;

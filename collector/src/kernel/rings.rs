@@ -1,5 +1,5 @@
-//! Reading what the probes reported. No record wakes us; the reader polls, and one lock beside
-//! the state keeps a second reader out (two readers would each see every record).
+//! Reading what the probes reported. No record wakes us; the reader polls. The lock on the pin
+//! directory keeps a second reader out (two readers would each see every record).
 
 use aya::{
     Ebpf,

@@ -20,6 +20,7 @@ pub struct Tables {
     rules: LpmTrie<MapData, Raw<RuleKey>, Raw<Rule>>,
     nodes: BpfHashMap<MapData, u32, u32>,
     locations: BpfHashMap<MapData, u32, Raw<Location>>,
+    owners: BpfHashMap<MapData, u32, u32>,
     counters: PerCpuArray<MapData, u64>,
 }
 
@@ -45,6 +46,7 @@ impl Tables {
             rules: take(ebpf, "RULES")?.try_into()?,
             nodes: take(ebpf, "NODES")?.try_into()?,
             locations: take(ebpf, "LOCATIONS")?.try_into()?,
+            owners: take(ebpf, "OWNERS")?.try_into()?,
             counters: take(ebpf, "COUNTERS")?.try_into()?,
         })
     }
@@ -134,20 +136,11 @@ impl Tables {
         for address in stale {
             absent(self.locations.remove(&address))?;
         }
+        let stale = self.owners.iter().flatten().filter(|(device, address)| gone(ip(*address), *device));
+        for device in stale.map(|(device, _)| device).collect::<Vec<_>>() {
+            absent(self.owners.remove(&device))?;
+        }
         Ok(())
-    }
-
-    /// MAC of each local endpoint that has spoken.
-    pub fn locations(&self) -> HashMap<Ipv4Addr, [u8; 6]> {
-        self.locations
-            .iter()
-            .flatten()
-            .map(|(address, Raw(location))| {
-                let mut mac = [0; 6];
-                mac.copy_from_slice(&location.header[..6]);
-                (ip(address), mac)
-            })
-            .collect()
     }
 
     /// Values of counter `index`, one per CPU.

@@ -2,11 +2,12 @@
 //! translated packets. The endpoint's node sends what it learned to the gateway's collector.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{HashMap, HashSet, VecDeque},
     net::{IpAddr, Ipv4Addr},
     sync::{Mutex, PoisonError},
 };
 
+use tidegate_flow::Fqdn;
 use tokio::sync::broadcast;
 
 use super::Learned;
@@ -28,7 +29,9 @@ struct Inner {
     /// Local endpoint -> underlay addresses of its gateways.
     gateways: HashMap<IpAddr, HashSet<Ipv4Addr>>,
     /// Newest answer of each (endpoint, address, name).
-    recent: HashMap<(IpAddr, IpAddr, String), Learned>,
+    recent: HashMap<(IpAddr, IpAddr, Fqdn), Learned>,
+    /// Their keys, first learned first.
+    order: VecDeque<(IpAddr, IpAddr, Fqdn)>,
 }
 
 impl Default for Shared {
@@ -40,23 +43,22 @@ impl Default for Shared {
 impl Shared {
     /// Sets which gateways may know about which local endpoints.
     pub fn set_gateways(&self, gateways: HashMap<IpAddr, HashSet<Ipv4Addr>>) {
-        let mut inner = self.lock();
-        inner.recent.retain(|(endpoint, _, _), _| gateways.contains_key(endpoint));
-        inner.gateways = gateways;
+        self.lock().gateways = gateways;
     }
 
     /// Publishes an answer to whoever watches.
     pub fn publish(&self, learned: &Learned) {
         let mut inner = self.lock();
         // Kept for every endpoint: one that is selected later may hold its addresses already.
-        if inner.recent.len() >= REPLAY {
-            let oldest = inner.recent.iter().min_by_key(|(_, learned)| learned.learned).map(|(key, _)| key.clone());
-            if let Some(oldest) = oldest {
-                inner.recent.remove(&oldest);
-            }
+        let key = (learned.endpoint, learned.address, learned.fqdn.clone());
+        if inner.recent.insert(key.clone(), learned.clone()).is_none() {
+            inner.order.push_back(key);
         }
-        let key = (learned.endpoint, learned.address, learned.fqdn.to_string());
-        inner.recent.insert(key, learned.clone());
+        if inner.order.len() > REPLAY
+            && let Some(oldest) = inner.order.pop_front()
+        {
+            inner.recent.remove(&oldest);
+        }
         drop(inner);
         // No watcher is no error.
         let _ = self.live.send(learned.clone());

@@ -1,20 +1,20 @@
 //! The guard: an nftables chain that outlives the collector and keeps egress closed.
 //!
-//! Translated packets never meet it. What does meet it and comes from a pod network may leave
-//! only if its address and MAC are known to be selected by nothing. An address that nobody has
-//! heard of, a veth born while no collector runs, a probe that is not attached: closed. Without
-//! a policy there is no guard.
+//! Translated packets never meet it. What does meet it and comes from a pod network may leave only
+//! if the probe at the pod's device has marked it: untranslated by decision. A veth born while no
+//! collector runs, a probe that is not attached, an address that nobody has heard of: no mark,
+//! hence closed. Without a policy there is no guard.
 
 use std::{
     collections::BTreeSet,
     fmt::Write as _,
     io::Write as _,
-    net::Ipv4Addr,
     process::{Command, Stdio},
 };
 
 use anyhow::{Context, bail};
 use ipnet::Ipv4Net;
+use tidegate_ebpf_abi::policy::PASS_MARK;
 
 const TABLE: &str = "inet tidegate";
 
@@ -25,14 +25,19 @@ pub struct Guard {
     pub pods: BTreeSet<Ipv4Net>,
     /// Networks inside the cluster.
     pub inside: BTreeSet<Ipv4Net>,
-    /// Pods that may leave through the stack: address and MAC.
-    pub open: BTreeSet<(Ipv4Addr, [u8; 6])>,
 }
 
 impl Guard {
     /// Puts the guard in force, in one step.
     pub fn install(&self) -> anyhow::Result<()> {
         nft(&self.ruleset())
+    }
+
+    /// Whether a guard is in force, of whatever contents. Without nft there is none.
+    pub fn exists() -> bool {
+        let mut list = Command::new("nft");
+        list.args(["list", "table"]).args(TABLE.split(' ')).stdout(Stdio::null()).stderr(Stdio::null());
+        list.status().is_ok_and(|status| status.success())
     }
 
     /// Takes the guard away; nothing happens if there is none.
@@ -56,21 +61,21 @@ impl Guard {
             "type ipv4_addr; flags interval; auto-merge;",
             self.inside.iter().map(ToString::to_string),
         );
-        let open = self.open.iter().map(|(address, mac)| {
-            let mac: Vec<_> = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-            format!("{address} . {}", mac.join(":"))
-        });
-        set(&mut text, "open", "type ipv4_addr . ether_addr;", open);
-        text += "chain forward {
-            type filter hook forward priority -5; policy accept;
-            ip saddr != @pods accept
-            ip daddr @inside accept
-            ct direction reply accept
-            ct state established accept
-            ip saddr . ether saddr @open accept
-            counter drop
-        }
-        }\n";
+        // IPv6 is not translated, so there is no IPv6 destination that a policy selects.
+        let _ = writeln!(
+            text,
+            "chain forward {{
+                type filter hook forward priority -5; policy accept;
+                meta nfproto != ipv4 accept
+                ip saddr != @pods accept
+                ip daddr @inside accept
+                ct direction reply accept
+                ct state established accept
+                meta mark & {PASS_MARK:#x} == {PASS_MARK:#x} accept
+                counter drop
+            }}
+            }}"
+        );
         text
     }
 }
@@ -105,16 +110,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chain_ends_in_a_drop_and_opens_by_address_and_mac() {
-        let guard = Guard {
-            pods: ["10.244.0.0/16".parse().unwrap()].into(),
-            inside: BTreeSet::new(),
-            open: [([10, 244, 1, 6].into(), [2, 0, 0, 0, 0, 1])].into(),
-        };
+    fn the_chain_ends_in_a_drop_that_only_the_mark_opens() {
+        let guard = Guard { pods: ["10.244.0.0/16".parse().unwrap()].into(), inside: BTreeSet::new() };
         let text = guard.ruleset();
-        assert!(text.contains("10.244.1.6 . 02:00:00:00:00:01"), "{text}");
         let rules: Vec<_> = text.lines().map(str::trim).collect();
         let drop = rules.iter().position(|rule| *rule == "counter drop").unwrap();
+        assert_eq!(rules[drop - 1], "meta mark & 0x2000 == 0x2000 accept");
         assert_eq!(rules[drop + 1], "}");
         assert!(!text.contains("elements = {  }"));
     }

@@ -16,7 +16,6 @@ use rtnetlink::{
     packet_route::{
         address::AddressAttribute,
         link::{InfoKind, LinkAttribute, LinkInfo},
-        neighbour::{NeighbourAddress, NeighbourAttribute},
         route::{RouteAddress, RouteAttribute, RouteMessage},
     },
 };
@@ -115,26 +114,6 @@ impl Network {
         self.read_addresses(&mut view).await.context("cannot list addresses")?;
         self.read_routes(&mut view).await.context("cannot list routes")?;
         Ok(view)
-    }
-
-    /// MAC of every IPv4 neighbour.
-    pub async fn neighbours(&self) -> anyhow::Result<HashMap<Ipv4Addr, [u8; 6]>> {
-        let mut found = HashMap::new();
-        let mut neighbours = self.handle.neighbours().get().execute();
-        while let Some(message) = neighbours.try_next().await.context("cannot list neighbours")? {
-            let (mut address, mut mac) = (None, None);
-            for attribute in &message.attributes {
-                match attribute {
-                    NeighbourAttribute::Destination(NeighbourAddress::Inet(is)) => address = Some(*is),
-                    NeighbourAttribute::LinkLayerAddress(bytes) => mac = bytes.as_slice().try_into().ok(),
-                    _ => {}
-                }
-            }
-            if let (Some(address), Some(mac)) = (address, mac) {
-                found.insert(address, mac);
-            }
-        }
-        Ok(found)
     }
 
     async fn read_devices(&self, view: &mut View) -> Result<(), rtnetlink::Error> {

@@ -45,7 +45,8 @@ pub async fn remove(network: &Network) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-async fn find(network: &Network) -> anyhow::Result<Option<u32>> {
+/// Index of the device, if it is there.
+pub async fn find(network: &Network) -> anyhow::Result<Option<u32>> {
     let mut links = network.handle.link().get().match_name(DEVICE.to_owned()).execute();
     match links.try_next().await {
         Ok(link) => Ok(link.map(|link| link.header.index)),

@@ -6,7 +6,7 @@
 //! ones and finds nothing to change.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
@@ -39,8 +39,6 @@ pub struct Compiled {
     pub state: EgressState,
     /// Policy number -> name.
     pub names: HashMap<u32, Arc<str>>,
-    /// Local pods that no policy selects, by address: these may leave through the stack.
-    pub open: BTreeSet<Ipv4Addr>,
     /// One per policy, in order of name.
     pub status: Vec<PolicyStatus>,
 }
@@ -272,9 +270,6 @@ fn place(
         }
     }
     let here = pod.node == local;
-    if here && !selected {
-        compiled.open.insert(pod.address);
-    }
     let serves = rules.values().any(|rule| matches!(rule.kind, rule_kind::TRANSLATE | rule_kind::NO_EGRESS_IP));
     if !here && !serves {
         return;

@@ -67,7 +67,8 @@ impl Query {
         // `since` decides alone where it is given; `number` then only caps the count.
         let mut left = self.number.filter(|_| self.since.is_none());
         history.rewind(|entry| {
-            if self.since.is_some_and(|since| entry.time() < since) {
+            // A loss is told when it is counted; it says nothing about the flows before it.
+            if matches!(entry, Entry::Flow(_)) && self.since.is_some_and(|since| entry.time() < since) {
                 return Step::Stop;
             }
             if let (Some(left), Entry::Flow(recorded)) = (&mut left, entry)
@@ -88,14 +89,14 @@ impl Query {
         if !self.follow && self.number.is_some_and(|number| sent >= number) {
             return Answer::End;
         }
-        if self.until.is_some_and(|until| entry.time() > until) {
-            return Answer::End;
-        }
+        let late = self.until.is_some_and(|until| entry.time() > until);
         match entry {
+            Entry::Lost(_) if late => Answer::Skip,
             Entry::Lost(_) => Answer::Send,
+            Entry::Flow(_) if late => Answer::End,
             Entry::Flow(recorded) => {
-                let late = self.since.is_some_and(|since| entry.time() < since);
-                if !late && self.wants(recorded) { Answer::Send } else { Answer::Skip }
+                let early = self.since.is_some_and(|since| entry.time() < since);
+                if !early && self.wants(recorded) { Answer::Send } else { Answer::Skip }
             }
         }
     }

@@ -1,13 +1,14 @@
 //! What the probes remember of a live connection.
 //!
-//! `FLOWS` holds one entry per connection, keyed by the tuple of its first packet as
-//! the endpoint sent (or received) it. A translated connection has a second entry in
-//! `REVERSE`, keyed by the tuple its replies carry at the uplink; it counts the replies,
-//! so that each packet costs one lookup. Both are ended by the collector.
+//! One entry per connection, keyed by the tuple of its first packet as the endpoint sent (or
+//! received) it: in `CONNECTIONS` if it is translated or carried to a gateway, in `FLOWS` if it is
+//! only observed, so that a flood of observed ones leaves room for the others. A translated
+//! connection has a second entry in `REVERSE`, keyed by the tuple its replies carry at the
+//! uplink; it counts the replies, so that each packet costs one lookup. The collector ends them.
 
 use crate::{record, tuple::Tuple};
 
-/// Value of map `FLOWS`.
+/// Value of the maps `CONNECTIONS` and `FLOWS`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Flow {
@@ -43,8 +44,10 @@ pub struct Flow {
     pub flags: u8,
     /// TCP flags seen from the other side.
     pub reply_flags: u8,
+    /// 1 if packets that are left to the stack are marked for the guard ([`crate::policy::PASS_MARK`]).
+    pub open: u8,
     /// Room for later layouts, 0.
-    pub spare: [u8; 10],
+    pub spare: [u8; 9],
 }
 record!(Flow, 88);
 
@@ -89,8 +92,24 @@ pub struct Reverse {
 }
 record!(Reverse, 64);
 
+impl Flow {
+    /// Key in `REVERSE` of the replies to this translated connection with key `key`.
+    #[inline(always)]
+    #[must_use]
+    pub const fn reply_key(&self, key: &Tuple) -> Tuple {
+        Tuple {
+            source: key.destination,
+            destination: self.egress,
+            source_port: key.destination_port,
+            destination_port: self.egress_port,
+            protocol: key.protocol,
+            pad: [0; 3],
+        }
+    }
+}
+
 impl Reverse {
-    /// Key in `FLOWS` of the connection whose replies carry the tuple `reply`.
+    /// Key in `CONNECTIONS` of the connection whose replies carry the tuple `reply`.
     #[inline(always)]
     #[must_use]
     pub const fn flow_key(&self, reply: &Tuple) -> Tuple {
@@ -105,24 +124,27 @@ impl Reverse {
     }
 }
 
-/// How long a silent connection is kept, in nanoseconds: one rule for the collector that
-/// ends entries and for the probe that takes over an expired one.
+/// How long a silent connection is kept, in nanoseconds: one rule for the collector that ends
+/// entries and for the probe that takes over an expired one.
 ///
-/// `flags` are the TCP flags seen in either direction, `answered` tells whether the other
-/// side has spoken.
+/// `flags` and `reply_flags` are the TCP flags seen from either side, `answered` tells whether the
+/// other side has spoken.
 #[inline(always)]
 #[must_use]
-pub const fn timeout(protocol: u8, flags: u8, answered: bool) -> u64 {
-    use crate::tuple::{ICMP, TCP, tcp_flag};
+pub const fn timeout(protocol: u8, flags: u8, reply_flags: u8, answered: bool) -> u64 {
+    use crate::tuple::{tcp_flag, ICMP, TCP};
     const SECOND: u64 = 1_000_000_000;
     if protocol == TCP {
-        if flags & (tcp_flag::FIN | tcp_flag::RST) != 0 {
+        if (flags | reply_flags) & tcp_flag::RST != 0 || flags & reply_flags & tcp_flag::FIN != 0 {
             10 * SECOND
-        } else if answered {
+        } else if !answered {
+            60 * SECOND
+        } else if (flags | reply_flags) & tcp_flag::FIN != 0 {
+            // One side may still speak; RFC 5382 asks for 4 minutes.
+            240 * SECOND
+        } else {
             // RFC 5382 asks for at least 2 h 4 min.
             8000 * SECOND
-        } else {
-            60 * SECOND
         }
     } else if protocol == ICMP {
         30 * SECOND
@@ -141,12 +163,19 @@ mod tests {
 
     #[test]
     fn an_idle_established_connection_outlives_two_hours() {
-        assert!(timeout(TCP, tcp_flag::SYN, true) > 7440 * 1_000_000_000);
+        assert!(timeout(TCP, tcp_flag::SYN, tcp_flag::SYN, true) > 7440 * 1_000_000_000);
     }
 
     #[test]
     fn a_finished_connection_is_soon_forgotten() {
-        assert!(timeout(TCP, tcp_flag::SYN | tcp_flag::RST, true) < timeout(UDP, 0, false));
+        assert!(timeout(TCP, tcp_flag::SYN, tcp_flag::RST, true) < timeout(UDP, 0, 0, false));
+    }
+
+    #[test]
+    fn a_half_closed_connection_has_minutes_left() {
+        let half = timeout(TCP, tcp_flag::FIN, 0, true);
+        assert!(half >= 240 * 1_000_000_000);
+        assert!(timeout(TCP, tcp_flag::FIN, tcp_flag::FIN, true) < half);
     }
 
     #[test]

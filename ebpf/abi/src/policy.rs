@@ -31,6 +31,12 @@ impl Config {
     pub const EGRESS: u32 = 4;
 }
 
+/// Bit of the packet mark by which the probe tells the guard: this packet of a known endpoint
+/// goes on untranslated because that was decided. The kernel clears marks between network
+/// namespaces, so no pod can set it. kube-proxy uses 0xc000, Cilium 0x0f00 and the upper half,
+/// Calico the upper half.
+pub const PASS_MARK: u32 = 0x2000;
+
 /// Value of map `ENDPOINTS`, keyed by the endpoint's address (network byte order).
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

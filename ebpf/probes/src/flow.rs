@@ -1,10 +1,11 @@
 //! Accounting: one entry per connection, totals in it, events at its turning points.
 
 use crate::{
-    maps::{config, count, FLOWS, REVERSE},
+    maps::{config, count, CONNECTIONS, FLOWS, REVERSE},
     packet::Packet,
     report::{self, now, Seen},
 };
+use aya_ebpf::maps::HashMap;
 use core::arch::asm;
 use tidegate_ebpf_abi::{
     conn::{kind as flow_kind, Flow, Reverse},
@@ -40,7 +41,8 @@ pub fn first(packet: &Packet, kind: u8, point: u8, ifindex: u32) -> Flow {
         point,
         flags: packet.flags,
         reply_flags: 0,
-        spare: [0; 10],
+        open: 0,
+        spare: [0; 9],
     }
 }
 
@@ -55,7 +57,7 @@ pub enum Refused {
 /// Enters a connection and reports it.
 #[inline(always)]
 pub fn open(packet: &Packet, flow: &Flow) -> Result<(), Refused> {
-    match FLOWS.insert(packet.tuple, flow, NOEXIST) {
+    match table(flow).insert(packet.tuple, flow, NOEXIST) {
         Ok(()) => {}
         Err(EEXIST) => return Err(Refused::Exists),
         Err(_) => return Err(Refused::Full),
@@ -69,10 +71,13 @@ pub fn open(packet: &Packet, flow: &Flow) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Enters a connection that is only observed; a full table is counted and stops nothing.
+/// Enters a connection that is only observed, `is_open` if the guard shall let it through; a full
+/// table is counted and stops nothing.
 #[inline(always)]
-pub fn observe(packet: &Packet, point: u8, ifindex: u32) {
-    if let Err(Refused::Full) = open(packet, &first(packet, flow_kind::PLAIN, point, ifindex)) {
+pub fn observe(packet: &Packet, point: u8, ifindex: u32, is_open: bool) {
+    let mut flow = first(packet, flow_kind::PLAIN, point, ifindex);
+    flow.open = is_open as u8;
+    if let Err(Refused::Full) = open(packet, &flow) {
         count(counter::UNTRACKED);
     }
 }
@@ -122,7 +127,7 @@ pub fn translated_reply(reverse: &mut Reverse, packet: &Packet) {
     reverse.flags |= packet.flags;
     if let Some(kind) = due(fresh, answered, &mut reverse.reported, now) {
         let key = reverse.flow_key(&packet.tuple);
-        if let Some(flow) = FLOWS.get_ptr_mut(key) {
+        if let Some(flow) = CONNECTIONS.get_ptr_mut(key) {
             // SAFETY: a map value, valid for the run of the program.
             let flow = unsafe { &mut *flow };
             flow.reply_flags |= packet.flags;
@@ -145,28 +150,24 @@ pub fn end(key: &Tuple, flow: &Flow) {
     let seen = Seen { kind: kind::END, point: flow.point, reply: false, flags: 0, icmp: (0, 0) };
     report::connection(key, flow, reverse, seen);
     if flow.kind == flow_kind::TRANSLATED {
-        let _ = REVERSE.remove(reply_key(key, flow));
+        let _ = REVERSE.remove(flow.reply_key(key));
     }
-    let _ = FLOWS.remove(key);
+    let _ = table(flow).remove(key);
 }
 
-/// Tuple that a translated connection's replies carry at the uplink.
+/// Where connections of this kind are kept.
 #[inline(always)]
-pub fn reply_key(key: &Tuple, flow: &Flow) -> Tuple {
-    Tuple {
-        source: key.destination,
-        destination: flow.egress,
-        source_port: key.destination_port,
-        destination_port: flow.egress_port,
-        protocol: key.protocol,
-        pad: [0; 3],
+fn table(flow: &Flow) -> &'static HashMap<Tuple, Flow> {
+    match flow.kind {
+        flow_kind::PLAIN => &FLOWS,
+        _ => &CONNECTIONS,
     }
 }
 
 #[inline(always)]
 fn reverse_of<'a>(key: &Tuple, flow: &Flow) -> Option<&'a Reverse> {
     // SAFETY: a map value, valid for the run of the program.
-    REVERSE.get_ptr(reply_key(key, flow)).map(|reverse| unsafe { &*reverse })
+    REVERSE.get_ptr(flow.reply_key(key)).map(|reverse| unsafe { &*reverse })
 }
 
 /// Which event is due, if any: a flag seen first, the first answer, a packet where all are asked

@@ -38,7 +38,15 @@ pub static NODES: HashMap<u32, u32> = HashMap::with_max_entries(16_384, NO_PREAL
 #[map]
 pub static LOCATIONS: HashMap<u32, Location> = HashMap::with_max_entries(16_384, NO_PREALLOC);
 
-/// Live connections.
+/// Device -> the endpoint behind it. Learned with [`LOCATIONS`].
+#[map]
+pub static OWNERS: HashMap<u32, u32> = HashMap::with_max_entries(16_384, NO_PREALLOC);
+
+/// Live connections that are translated here or carried to a gateway.
+#[map]
+pub static CONNECTIONS: HashMap<Tuple, Flow> = HashMap::with_max_entries(262_144, NO_PREALLOC);
+
+/// Live connections that are only observed.
 #[map]
 pub static FLOWS: HashMap<Tuple, Flow> = HashMap::with_max_entries(262_144, NO_PREALLOC);
 

@@ -7,7 +7,7 @@
 
 use crate::{
     flow::{self, Refused, EEXIST, NOEXIST},
-    maps::{config, count, FLOWS, REVERSE},
+    maps::{config, count, CONNECTIONS, REVERSE},
     packet::{skb, Packet, ETH},
     report::now,
 };
@@ -36,19 +36,26 @@ const STRIDE: u32 = 7919;
 const CURRENT_NETNS: u64 = u64::MAX;
 
 /// Takes a port for the connection, enters both halves, and reports it. `flow.egress` is set by
-/// the caller, `flow.egress_port` here. The error is a [`cause`]; `Ok(false)` means that another
-/// CPU entered the same connection first.
+/// the caller, `flow.egress_port` here. The error is a [`cause`].
 #[inline(always)]
-pub fn open(ctx: &TcContext, packet: &Packet, flow: &mut Flow, reverse: &Reverse) -> Result<bool, u8> {
+pub fn open(ctx: &TcContext, packet: &Packet, flow: &mut Flow, reverse: &Reverse) -> Result<(), u8> {
     take_port(ctx, packet, flow, reverse)?;
     match flow::open(packet, flow) {
-        Ok(()) => Ok(true),
+        Ok(()) => Ok(()),
         Err(refused) => {
-            let _ = REVERSE.remove(flow::reply_key(&packet.tuple, flow));
-            match refused {
-                Refused::Exists => Ok(false),
-                Refused::Full => Err(cause::FLOW_TABLE_FULL),
+            let _ = REVERSE.remove(flow.reply_key(&packet.tuple));
+            if let Refused::Full = refused {
+                return Err(cause::FLOW_TABLE_FULL);
             }
+            // Another CPU entered the same connection first: its port is the connection's.
+            let Some(winner) = CONNECTIONS.get_ptr(packet.tuple) else {
+                return Err(cause::NO_CONNECTION);
+            };
+            // SAFETY: a map value, valid for the run of the program.
+            let winner = unsafe { &*winner };
+            flow.egress = winner.egress;
+            flow.egress_port = winner.egress_port;
+            Ok(())
         }
     }
 }
@@ -63,7 +70,7 @@ fn take_port(ctx: &TcContext, packet: &Packet, flow: &mut Flow, reverse: &Revers
     let mut tried = 0;
     while tried <= TRIES {
         flow.egress_port = port;
-        let key = flow::reply_key(&packet.tuple, flow);
+        let key = flow.reply_key(&packet.tuple);
         if !socket_holds(ctx, &key) {
             match REVERSE.insert(key, reverse, NOEXIST) {
                 Ok(()) => return Ok(()),
@@ -79,7 +86,7 @@ fn take_port(ctx: &TcContext, packet: &Packet, flow: &mut Flow, reverse: &Revers
         }
         port = ((config.port_min as u32 + start.wrapping_add(tried * STRIDE) % range) as u16).to_be();
     }
-    let key = flow::reply_key(&packet.tuple, flow);
+    let key = flow.reply_key(&packet.tuple);
     if expired(&key) && REVERSE.insert(key, reverse, NOEXIST).is_ok() {
         count(counter::TAKEN_OVER);
         return Ok(());
@@ -98,17 +105,17 @@ fn expired(key: &Tuple) -> bool {
     let reverse = unsafe { &*reverse };
     let flow_key = reverse.flow_key(key);
     let mut last = reverse.last;
-    let mut flags = reverse.flags;
-    let flow = FLOWS.get_ptr(flow_key);
+    let mut flags = 0;
+    let flow = CONNECTIONS.get_ptr(flow_key);
     if let Some(flow) = flow {
         // SAFETY: as above.
         let flow = unsafe { &*flow };
         if flow.last > last {
             last = flow.last;
         }
-        flags |= flow.flags;
+        flags = flow.flags;
     }
-    let limit = timeout(key.protocol, flags, reverse.packets != 0);
+    let limit = timeout(key.protocol, flags, reverse.flags, reverse.packets != 0);
     if now().saturating_sub(last) <= limit {
         return false;
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     dns, flow,
-    maps::{count, ENDPOINTS, FLOWS, LOCATIONS, NODES},
+    maps::{count, CONNECTIONS, ENDPOINTS, LOCATIONS, NODES},
     nat::{self, Side},
     packet::{ifindex, skb, Kind, Packet},
     pod,
@@ -35,7 +35,7 @@ pub fn inbound(ctx: &TcContext, packet: &Packet) -> Outcome {
         return Outcome::Drop(reason::UNKNOWN_L4_PROTOCOL, cause::NONE);
     }
     let outward = packet.tuple.reversed();
-    if let Some(flow) = FLOWS.get_ptr_mut(outward) {
+    if let Some(flow) = CONNECTIONS.get_ptr_mut(outward) {
         // SAFETY: a map value, valid for the run of the program.
         let flow = unsafe { &mut *flow };
         if flow.kind == kind::TUNNELLED && flow.peer == node {
@@ -67,7 +67,7 @@ fn reply(ctx: &TcContext, packet: &Packet, flow: &mut Flow) -> Outcome {
 /// At the gateway: a packet of another node's endpoint on its way out.
 #[inline(always)]
 fn request(ctx: &TcContext, packet: &Packet, node: u32) -> Outcome {
-    if let Some(flow) = FLOWS.get_ptr_mut(packet.tuple) {
+    if let Some(flow) = CONNECTIONS.get_ptr_mut(packet.tuple) {
         // SAFETY: a map value, valid for the run of the program.
         let flow = unsafe { &mut *flow };
         if flow.kind == kind::TRANSLATED && flow.peer == node && !flow::reopened(flow, packet) {
@@ -127,7 +127,7 @@ fn open(ctx: &TcContext, packet: &Packet, node: u32) -> Outcome {
         spare: [0; 4],
     };
     match nat::open(ctx, packet, &mut flow, &reverse) {
-        Ok(_) => leave(ctx, packet, way, flow.egress, flow.egress_port),
+        Ok(()) => leave(ctx, packet, way, flow.egress, flow.egress_port),
         Err(cause) => {
             count(counter::TRANSLATIONS_FAILED);
             Outcome::Drop(reason::NO_MAPPING_FOR_NAT, cause)

@@ -30,6 +30,8 @@ pub struct Packet {
     pub kind: Kind,
     /// TCP flags.
     pub flags: u8,
+    /// Length of the TCP header; 0 for other protocols.
+    pub transport: u8,
     /// ICMP type and code.
     pub icmp: (u8, u8),
 }
@@ -38,7 +40,7 @@ pub struct Packet {
 pub enum Kind {
     /// TCP, UDP or ICMP echo with its ports.
     Tracked,
-    /// A fragment that is not the first.
+    /// A fragment, the first one included.
     Fragment,
     /// A protocol without ports, or an ICMP message that is no echo.
     Other,
@@ -96,9 +98,12 @@ pub fn parse(ctx: &TcContext) -> Option<Packet> {
         df: ip[6] & 0x40 != 0,
         kind: Kind::Other,
         flags: 0,
+        transport: 0,
         icmp: (0, 0),
     };
-    if ip[6] & 0x1f != 0 || ip[7] != 0 {
+    // More fragments to come, or an offset: the first one has ports, but the others would not
+    // follow it.
+    if ip[6] & 0x3f != 0 || ip[7] != 0 {
         packet.kind = Kind::Fragment;
         return Some(packet);
     }
@@ -106,6 +111,7 @@ pub fn parse(ctx: &TcContext) -> Option<Packet> {
         TCP => {
             let tcp: [u8; 14] = read(ctx, l4)?;
             packet.flags = tcp[13];
+            packet.transport = (tcp[12] >> 4) * 4;
             ports(&mut packet, tcp[0], tcp[1], tcp[2], tcp[3]);
         }
         UDP => {

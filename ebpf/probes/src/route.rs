@@ -78,8 +78,7 @@ fn segment_length(ctx: &TcContext, packet: &Packet) -> u16 {
     if size == 0 {
         return packet.length;
     }
-    // 20 bytes of TCP header at least; options would only make the check stricter by their length.
-    (size + packet.l4 - ETH as u32 + 20) as u16
+    (size + packet.l4 - ETH as u32 + packet.transport as u32) as u16
 }
 
 /// Sends the packet out; the neighbour is resolved on the way.

@@ -71,7 +71,10 @@ fn a_policy_that_turns_bad_stays_in_force() {
     let reading = manifests.read();
     assert_eq!(reading.objects.len(), 1, "{:?}", reading.problems);
     fs::remove_file(folder.0.join("p.yaml")).unwrap();
+    assert_eq!(manifests.read().objects.len(), 1);
+    assert!(manifests.changed(), "one reading is not believed");
     assert!(manifests.read().objects.is_empty());
+    assert!(!manifests.changed());
 }
 
 #[test]
@@ -105,4 +108,33 @@ fn an_object_is_changed_in_the_file_where_it_stands() {
     let reading = Manifests::new(&folder.0).read();
     assert_eq!((reading.objects.len(), reading.problems.len()), (2, 0));
     assert!(fs::read_to_string(folder.0.join("all.yaml")).unwrap().contains("1.0.0.0/8"));
+}
+
+#[test]
+fn a_file_that_is_empty_for_a_moment_takes_nothing_away() {
+    let folder = Folder::new("moment");
+    let mut manifests = Manifests::new(&folder.0);
+    folder.put("p.yaml", POLICY);
+    assert_eq!(manifests.read().objects.len(), 1);
+    folder.put("p.yaml", "");
+    assert_eq!(manifests.read().objects.len(), 1);
+    folder.put("p.yaml", POLICY);
+    assert_eq!(manifests.read().objects.len(), 1);
+    assert!(!manifests.changed());
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_takes_nothing_away() {
+    let folder = Folder::new("unreadable");
+    let inner = folder.0.join("in");
+    fs::create_dir(&inner).unwrap();
+    fs::write(inner.join("p.yaml"), POLICY).unwrap();
+    let mut manifests = Manifests::new(&inner);
+    assert_eq!(manifests.read().objects.len(), 1);
+    fs::rename(&inner, folder.0.join("away")).unwrap();
+    fs::write(&inner, "a file where the folder was").unwrap();
+    for _ in 0..3 {
+        let reading = manifests.read();
+        assert_eq!((reading.objects.len(), reading.problems.len()), (1, 1));
+    }
 }

@@ -86,9 +86,8 @@ fn the_source_node_tunnels_and_the_gateway_translates() {
 }
 
 #[test]
-fn a_pod_that_nothing_selects_is_open_and_has_no_rules() {
+fn a_pod_that_nothing_selects_has_no_rules() {
     let compiled = compiled("worker", &policy("p", "worker", ""));
-    assert_eq!(compiled.open, [Ipv4Addr::new(10, 244, 1, 6)].into());
     assert_eq!(compiled.state.endpoints[&Ipv4Addr::new(10, 244, 1, 6)].ruleset, 0);
     assert!(compiled.state.rules.keys().all(|(ruleset, _)| *ruleset != 0));
 }
