@@ -7,7 +7,7 @@ JSON: the messages of the answer, or {"code": ..., "message": ...} for a refusal
 
     services                                    the names of what the server offers
     call=observer.Observer/GetFlows={"number": "5"}
-    first=peer.Peer/Notify={}                   only the first message of a stream without end
+    3=peer.Peer/Notify={}                       only three messages of a stream without end
 """
 
 import json
@@ -35,11 +35,11 @@ def main(target, questions):
                 answer = sorted(database.get_services())
             else:
                 path, _, request = rest.partition("=")
-                answer = call(channel, pool, path, request, only_first=what == "first")
+                answer = call(channel, pool, path, request, wanted=int(what) if what.isdigit() else None)
             print(json.dumps(answer), flush=True)
 
 
-def call(channel, pool, path, request, only_first):
+def call(channel, pool, path, request, wanted):
     service, _, name = path.partition("/")
     method = pool.FindServiceByName(service).FindMethodByName(name)
     request = json_format.Parse(request, GetMessageClass(method.input_type)(), descriptor_pool=pool)
@@ -53,7 +53,7 @@ def call(channel, pool, path, request, only_first):
     try:
         for answer in answers:
             messages.append(json_format.MessageToDict(answer, preserving_proto_field_name=True, descriptor_pool=pool))
-            if only_first:
+            if len(messages) == wanted:
                 answers.cancel()
                 break
     except grpc.RpcError as error:

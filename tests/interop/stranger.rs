@@ -33,9 +33,9 @@ impl Stranger {
         answer.as_array().cloned().unwrap_or_else(|| panic!("{path} {request}: {answer}"))
     }
 
-    /// The first message of a stream that does not end.
-    pub(crate) fn first(&self, path: &str, request: &str) -> Value {
-        self.says(&format!("first={path}={request}"))[0].take()
+    /// The first messages of a stream that does not end.
+    pub(crate) fn first<const N: usize>(&self, path: &str, request: &str) -> [Value; N] {
+        serde_json::from_value::<Vec<_>>(self.says(&format!("{N}={path}={request}"))).unwrap().try_into().unwrap()
     }
 
     /// Code and message of a refusal.

@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -133,23 +134,26 @@ fn something_of_everything(terminal: &Terminal) {
 }
 
 fn the_ends_of_the_history_can_be_asked_for(terminal: &Terminal, history: &[Value]) {
-    let times =
-        |flows: &[Value]| flows.iter().map(|flow| flow["time"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let times = |flows: &[Value]| flows.iter().map(time).collect::<Vec<_>>();
     let all = times(history);
-    assert!(all.is_sorted(), "flows of all nodes are shown in the order of their times");
+    let early = history.windows(2).find(|pair| time(&pair[0]) > time(&pair[1]));
+    assert_eq!(early, None, "flows of all nodes are shown in the order of their times");
     assert_eq!(times(&terminal.observed("--first 7")), all[..7], "the oldest seven of all nodes");
     let newest = times(&terminal.observed("--last 7"));
     assert_eq!(newest.len(), 7);
     assert!(newest.is_sorted() && newest[0] >= all[all.len() - 7], "the newest seven of all nodes");
 
-    let middle = &all[all.len() / 2];
+    let middle = all[all.len() / 2];
     let known: BTreeSet<_> = history.iter().map(uuid).collect();
     let since: BTreeSet<_> = terminal.observed(&format!("--since {middle}")).iter().map(uuid).collect();
-    let later: BTreeSet<_> =
-        history.iter().filter(|flow| flow["time"].as_str() >= Some(middle.as_str())).map(uuid).collect();
+    let later: BTreeSet<_> = history.iter().filter(|flow| time(flow) >= middle).map(uuid).collect();
     assert_eq!(since.intersection(&known).cloned().collect::<BTreeSet<_>>(), later, "since {middle}");
     let until = terminal.observed(&format!("--all --until {middle}"));
-    assert!(!until.is_empty() && times(&until).iter().all(|time| time <= middle), "until {middle}");
+    assert!(!until.is_empty() && until.iter().all(|flow| time(flow) <= middle), "until {middle}");
+}
+
+fn time(flow: &Value) -> Timestamp {
+    flow["time"].as_str().and_then(|time| time.parse().ok()).expect("every flow has a time")
 }
 
 fn uuid(flow: &Value) -> String {
