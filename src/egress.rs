@@ -1,7 +1,7 @@
 //! `tidegate egress`: what the kernels hold, and how the policies came out. Against a relay the
 //! answer is the cluster's, against a collector its node's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -185,22 +185,21 @@ fn policies_text(policies: &[PolicyStatus], json: bool) -> anyhow::Result<String
     }
     // One line per policy: pods and gateways are the same on every node, addresses are the
     // gateway's, and a problem counts wherever it is seen.
-    let mut lines: BTreeMap<&str, (usize, Vec<&str>, Vec<&str>, Vec<&str>)> = BTreeMap::new();
+    let mut lines: BTreeMap<&str, (usize, [BTreeSet<&str>; 3])> = BTreeMap::new();
     for policy in policies {
-        let line = lines.entry(&policy.name).or_default();
-        line.0 = line.0.max(policy.matched_endpoints.len());
-        for (all, new) in
-            [(&mut line.1, &policy.gateways), (&mut line.2, &policy.egress_ips), (&mut line.3, &policy.problems)]
-        {
+        let (endpoints, lists) = lines.entry(&policy.name).or_default();
+        *endpoints = policy.matched_endpoints.len().max(*endpoints);
+        for (all, new) in lists.iter_mut().zip([&policy.gateways, &policy.egress_ips, &policy.problems]) {
             all.extend(new.iter().map(String::as_str));
-            all.sort_unstable();
-            all.dedup();
         }
     }
     let mut grid = Grid::default();
     grid.row(["NAME", "ENDPOINTS", "GATEWAYS", "EGRESS IPS", "PROBLEMS"]);
-    for (name, (endpoints, gateways, addresses, problems)) in lines {
-        let or_none = |list: Vec<&str>, between| if list.is_empty() { "<none>".to_owned() } else { list.join(between) };
+    let or_none = |list: BTreeSet<&str>, between| {
+        let list: Vec<_> = list.into_iter().collect();
+        if list.is_empty() { "<none>".to_owned() } else { list.join(between) }
+    };
+    for (name, (endpoints, [gateways, addresses, problems])) in lines {
         let row = [
             name.to_owned(),
             endpoints.to_string(),

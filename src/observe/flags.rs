@@ -229,7 +229,7 @@ mod tests {
             };
             match flag.meaning {
                 OneSide(reach, _) | Pod(reach) | Service(reach) | Namespace(reach) | AllNamespaces(reach) => {
-                    assert_eq!(reach, expected, "{}", flag.name)
+                    assert_eq!(reach, expected, "{}", flag.name);
                 }
                 Whole(_) => assert_eq!(expected, Either, "{}", flag.name),
             }
