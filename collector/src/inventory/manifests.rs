@@ -195,7 +195,7 @@ pub fn apply(folder: &Path, source: &str, origin: &str) -> anyhow::Result<Vec<St
             Err(refusal) => problems.push(refusal.problem.to_string()),
         }
     }
-    ensure!(problems.is_empty(), "nothing was applied:\n  {}", problems.join("\n  "));
+    ensure!(problems.is_empty(), "nothing of {origin} was applied:\n  {}", problems.join("\n  "));
     ensure!(!objects.is_empty(), "{origin}: no object in it");
     fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let mut lines = Vec::new();
