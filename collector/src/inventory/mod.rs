@@ -195,11 +195,7 @@ impl Inventory {
             namespace: object.namespace.clone(),
             pod: object.name.clone(),
             labels,
-            workloads: pod
-                .owners
-                .iter()
-                .map(|(kind, name)| Workload { kind: kind.clone(), name: name.clone() })
-                .collect(),
+            workloads: pod.owners.iter().map(|(kind, name)| workload(kind, name, &pod.labels)).collect(),
             cluster: cluster.to_owned(),
         };
         for address in pod.addresses() {
@@ -222,6 +218,17 @@ impl Inventory {
     }
 }
 
+/// The owner that people know: a ReplicaSet that a Deployment made is told by the hash which both
+/// carry (`pod-template-hash`).
+fn workload(kind: &str, name: &str, labels: &BTreeMap<String, String>) -> Workload {
+    let hash = labels.get("pod-template-hash").filter(|_| kind == "ReplicaSet");
+    let deployment = hash.and_then(|hash| name.strip_suffix(hash.as_str())?.strip_suffix('-'));
+    match deployment {
+        Some(deployment) => Workload { kind: "Deployment".into(), name: deployment.to_owned() },
+        None => Workload { kind: kind.to_owned(), name: name.to_owned() },
+    }
+}
+
 /// Number of a local endpoint: the low bits of its address, which are unique within a node's
 /// pod network.
 fn endpoint_id(address: IpAddr) -> u32 {
@@ -236,5 +243,23 @@ fn reserved(number: u32) -> Endpoint {
         identity: number,
         labels: identity::reserved_label(number).map(str::to_owned).into_iter().collect(),
         ..Endpoint::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replica_set_of_a_deployment_is_the_deployment() {
+        let labels = BTreeMap::from([("pod-template-hash".to_owned(), "6d4b".to_owned())]);
+        let named = |kind, name, labels: &BTreeMap<_, _>| {
+            let workload = workload(kind, name, labels);
+            format!("{}/{}", workload.kind, workload.name)
+        };
+        assert_eq!(named("ReplicaSet", "client-6d4b", &labels), "Deployment/client");
+        assert_eq!(named("ReplicaSet", "other", &labels), "ReplicaSet/other");
+        assert_eq!(named("ReplicaSet", "client-6d4b", &BTreeMap::new()), "ReplicaSet/client-6d4b");
+        assert_eq!(named("DaemonSet", "agent-6d4b", &labels), "DaemonSet/agent-6d4b");
     }
 }
