@@ -36,9 +36,9 @@ gen: dependencies ## Generate what is committed: protobuf code and the probes' o
 	ebpf/build.sh
 
 .PHONY: bench
-bench: ## Print benchmarks as ratios measured in one run
-	@[ -x tests/bench/run.sh ] || { echo "make bench: this tree has no benchmarks (tests/bench/run.sh)" >&2; exit 1; }
-	@tests/bench/run.sh
+bench: dependencies ## Print benchmarks as ratios measured in one run; BENCH="--only relay --rounds 3" for less
+	cargo build --release --package tidegate --package tidegate-bench --bins
+	$(or $(CARGO_TARGET_DIR),target)/release/tidegate-bench $(BENCH)
 
 .PHONY: soak
 soak: dependencies ## Repeat all suites for SOAK_HOURS (8) or until one fails

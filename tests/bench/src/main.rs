@@ -1,0 +1,52 @@
+//! What Tidegate costs, printed by `make bench`. Nothing here passes or fails: figures of one run
+//! on one machine are for people, and only their ratios travel.
+//!
+//! Reading order: [`datapath`] compares ways through a node, [`observe`] and [`relay`] count
+//! flows per second of CPU time. [`flows`] invents what those two carry, [`child`] and [`ask`]
+//! start and question the processes under measurement; [`cpu`], [`ratio`] and [`table`] are the
+//! arithmetic.
+
+mod ask;
+mod child;
+mod cpu;
+mod datapath;
+mod flows;
+mod observe;
+mod options;
+mod ratio;
+mod relay;
+mod scratch;
+mod table;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use crate::options::{Options, Part};
+
+fn main() -> ExitCode {
+    let matches = options::command().get_matches();
+    let outcome = match matches.subcommand() {
+        Some((flows::SERVE, matches)) => flows::serve(matches),
+        _ => Options::read(&matches).and_then(|options| run(&options)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            drop(writeln!(io::stderr(), "error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options) -> anyhow::Result<()> {
+    writeln!(io::stdout(), "{}\n", cpu::surroundings()?)?;
+    for part in &options.parts {
+        let text = match part {
+            Part::Datapath => datapath::run(options)?,
+            Part::Observe => observe::run(options)?,
+            Part::Relay => relay::run(options)?,
+        };
+        writeln!(io::stdout(), "{text}")?;
+    }
+    Ok(())
+}
