@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use tidegate_collector::inventory::manifests::{self, Manifests};
+use tidegate_collector::inventory::edit;
+use tidegate_collector::inventory::manifests::Manifests;
 use tidegate_collector::inventory::objects::Object;
 use tidegate_ops::settings::{self, Role};
 
@@ -50,7 +51,7 @@ pub(crate) fn delete_command() -> Command {
 pub(crate) fn apply(matches: &ArgMatches) -> anyhow::Result<Exit> {
     let folder = folder(matches)?;
     for (origin, text) in sources(matches)? {
-        for line in manifests::apply(&folder, &text, &origin)? {
+        for line in edit::apply(&folder, &text, &origin)? {
             writeln!(io::stdout(), "{line}")?;
         }
     }
@@ -63,7 +64,7 @@ pub(crate) fn apply(matches: &ArgMatches) -> anyhow::Result<Exit> {
 /// For an unknown kind, or a name that is not there.
 pub(crate) fn get(matches: &ArgMatches) -> anyhow::Result<Exit> {
     let folder = folder(matches)?;
-    let kind = manifests::kind_named(matches.get_one::<String>("kind").map_or("", String::as_str))?;
+    let kind = edit::kind_named(matches.get_one::<String>("kind").map_or("", String::as_str))?;
     let name = matches.get_one::<String>("name");
     let reading = Manifests::new(&folder).read();
     for problem in &reading.problems {
@@ -101,12 +102,12 @@ pub(crate) fn delete(matches: &ArgMatches) -> anyhow::Result<Exit> {
     let folder = folder(matches)?;
     let namespace = matches.get_one::<String>("namespace").map_or("default", String::as_str);
     if let (Some(kind), Some(name)) = (matches.get_one::<String>("kind"), matches.get_one::<String>("name")) {
-        writeln!(io::stdout(), "{}", manifests::delete(&folder, kind, namespace, name)?)?;
+        writeln!(io::stdout(), "{}", edit::delete(&folder, kind, namespace, name)?)?;
         return Ok(Exit::Done);
     }
     for (origin, text) in sources(matches)? {
-        for (kind, namespace, name) in manifests::names_in(&text, &origin)? {
-            writeln!(io::stdout(), "{}", manifests::delete(&folder, &kind, &namespace, &name)?)?;
+        for (kind, namespace, name) in edit::names_in(&text, &origin)? {
+            writeln!(io::stdout(), "{}", edit::delete(&folder, &kind, &namespace, &name)?)?;
         }
     }
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! The folder of manifests: reading it, and the edits of `apply` and `delete`.
+//! The folder of manifests, read again whenever it changes; [`super::edit`] changes it.
 //!
 //! Reading never fails as a whole. What cannot be read becomes a [`Problem`] that names file,
 //! object and field; where an earlier reading of the same file or object was good, that one
@@ -13,7 +13,7 @@ use std::{
     time::SystemTime,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use serde::Deserialize;
 use serde_yaml_ng::Value;
 
@@ -174,150 +174,18 @@ impl Manifests {
     }
 }
 
-/// Writes every object of `source` (YAML, one or more documents) into the folder, replacing those
-/// of the same kind and name wherever they stand. Nothing is written unless all are valid.
-/// Returns one line per object, such as `ciliumegressgatewaypolicy/egress-worker created`.
-pub fn apply(folder: &Path, source: &str, origin: &str) -> anyhow::Result<Vec<String>> {
-    let mut objects: Vec<Object> = Vec::new();
-    let mut problems = Vec::new();
-    for (position, document) in split(source).with_context(|| origin.to_owned())?.iter().enumerate() {
-        match read_document(document, &format!("{origin}, document {}", position + 1)) {
-            Ok(None) => {}
-            Ok(Some(object)) => match objects.iter().find(|other| same(other, &object)) {
-                Some(first) => problems.push(format!(
-                    "{}: {}: metadata.name: is also in {}",
-                    object.origin,
-                    label(&object),
-                    first.origin
-                )),
-                None => objects.push(object),
-            },
-            Err(refusal) => problems.push(refusal.problem.to_string()),
-        }
-    }
-    ensure!(problems.is_empty(), "nothing of {origin} was applied:\n  {}", problems.join("\n  "));
-    ensure!(!objects.is_empty(), "{origin}: no object in it");
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let mut lines = Vec::new();
-    for object in &objects {
-        // In its place and in one step: a reader must never find the folder without it.
-        let known = edit(folder, object.kind, &object.namespace, &object.name, Some(&object.document))?;
-        let verb = match &known {
-            Some(old) if *old == object.document => "unchanged",
-            Some(_) => "configured",
-            None => "created",
-        };
-        if known.is_none() {
-            write(&folder.join(file_name(object)), &serde_yaml_ng::to_string(&object.document)?)?;
-        }
-        lines.push(format!("{} {verb}", label(object)));
-    }
-    Ok(lines)
-}
-
-/// Removes an object from the folder; an error if it is not there.
-pub fn delete(folder: &Path, kind: &str, namespace: &str, name: &str) -> anyhow::Result<String> {
-    let kind = kind_named(kind)?;
-    let namespace = if namespaced(kind) { if namespace.is_empty() { "default" } else { namespace } } else { "" };
-    match edit(folder, kind, namespace, name, None)? {
-        Some(_) => Ok(format!("{}/{name} deleted", kind.to_lowercase())),
-        None => bail!("{}/{name} is not in {}", kind.to_lowercase(), folder.display()),
-    }
-}
-
-/// Kind, namespace and name of every object in `source`, for `delete -f`.
-pub fn names_in(source: &str, origin: &str) -> anyhow::Result<Vec<(String, String, String)>> {
-    let documents = split(source).with_context(|| origin.to_owned())?;
-    let named = documents.iter().filter(|document| !document.is_null()).map(|document| {
-        let head: Head = objects::typed(document).map_err(|message| anyhow::anyhow!("{origin}: {message}"))?;
-        Ok((head.kind, head.metadata.namespace.unwrap_or_default(), head.metadata.name))
-    });
-    named.collect()
-}
-
-/// The kind that a command-line word means: its name, plural or short name, any case.
-pub fn kind_named(word: &str) -> anyhow::Result<&'static str> {
-    const KINDS: [(&str, &[&str]); 5] = [
-        ("CiliumEgressGatewayPolicy", &["ciliumegressgatewaypolicy", "ciliumegressgatewaypolicies", "cegp"]),
-        ("Pod", &["pod", "pods", "po"]),
-        ("Node", &["node", "nodes", "no"]),
-        ("Namespace", &["namespace", "namespaces", "ns"]),
-        ("Service", &["service", "services", "svc"]),
-    ];
-    let word = word.to_lowercase();
-    let bare = word.split_once('.').map_or(word.as_str(), |(bare, _)| bare);
-    match KINDS.iter().find(|(_, words)| words.contains(&bare)) {
-        Some((kind, _)) => Ok(kind),
-        None => {
-            bail!("unknown kind {word:?}: use ciliumegressgatewaypolicies (cegp), pods, nodes, namespaces or services")
-        }
-    }
-}
-
-fn namespaced(kind: &str) -> bool {
+pub(super) fn namespaced(kind: &str) -> bool {
     matches!(kind, "Pod" | "Service")
 }
 
 /// `kind/name` as kubectl writes it.
-fn label(object: &Object) -> String {
+pub(super) fn label(object: &Object) -> String {
     format!("{}/{}", object.kind.to_lowercase(), object.name)
-}
-
-fn same(a: &Object, b: &Object) -> bool {
-    a.kind == b.kind && a.namespace == b.namespace && a.name == b.name
-}
-
-fn file_name(object: &Object) -> String {
-    let namespace = if object.namespace.is_empty() { String::new() } else { format!("{}.", object.namespace) };
-    format!("{}.{namespace}{}.yaml", object.kind.to_lowercase(), object.name)
-}
-
-/// Puts `new` in the place of an object in whatever file holds it, or takes the object out, and
-/// returns what stood there.
-fn edit(folder: &Path, kind: &str, namespace: &str, name: &str, new: Option<&Value>) -> anyhow::Result<Option<Value>> {
-    let is_it = |document: &Value| {
-        head(document).is_some_and(|head| {
-            head.kind == kind
-                && head.metadata.name == name
-                && (!namespaced(kind) || head.metadata.namespace.as_deref().unwrap_or("default") == namespace)
-        })
-    };
-    let mut found: Option<Value> = None;
-    let files = stamp(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    for path in files.into_keys() {
-        let Ok(all) = documents(&path) else { continue };
-        if !all.iter().any(is_it) {
-            continue;
-        }
-        let mut kept = Vec::new();
-        for document in all {
-            if !is_it(&document) {
-                kept.push(document);
-            } else if found.is_none() {
-                kept.extend(new.cloned());
-                found = Some(document);
-            }
-        }
-        if kept.is_empty() {
-            fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))?;
-        } else {
-            let texts: Vec<_> = kept.iter().map(serde_yaml_ng::to_string).collect::<Result<_, _>>()?;
-            write(&path, &texts.join("---\n"))?;
-        }
-    }
-    Ok(found)
-}
-
-/// Writes a file in one step, so that a reader sees the old text or the new one.
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    let temporary = path.with_extension("yaml.new");
-    fs::write(&temporary, text).with_context(|| format!("cannot write {}", temporary.display()))?;
-    fs::rename(&temporary, path).with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// The files of the folder; none if there is no folder yet. A file that vanishes meanwhile is left
 /// to the next look.
-fn stamp(folder: &Path) -> std::io::Result<Stamp> {
+pub(super) fn stamp(folder: &Path) -> std::io::Result<Stamp> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Stamp::new()),
         entries => entries?,
@@ -333,13 +201,13 @@ fn stamp(folder: &Path) -> std::io::Result<Stamp> {
     Ok(stamp)
 }
 
-fn documents(path: &Path) -> anyhow::Result<Vec<Value>> {
+pub(super) fn documents(path: &Path) -> anyhow::Result<Vec<Value>> {
     let size = fs::metadata(path).context("cannot read it")?.len();
     ensure!(size <= MAX_FILE, "{size} bytes; the limit is {MAX_FILE}");
     split(&fs::read_to_string(path).context("cannot read it")?)
 }
 
-fn split(text: &str) -> anyhow::Result<Vec<Value>> {
+pub(super) fn split(text: &str) -> anyhow::Result<Vec<Value>> {
     let mut documents = Vec::new();
     for document in serde_yaml_ng::Deserializer::from_str(text) {
         let value =
@@ -357,33 +225,33 @@ fn split(text: &str) -> anyhow::Result<Vec<Value>> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Head {
+pub(super) struct Head {
     api_version: String,
-    kind: String,
-    metadata: HeadMeta,
+    pub(super) kind: String,
+    pub(super) metadata: HeadMeta,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct HeadMeta {
-    name: String,
-    namespace: Option<String>,
+pub(super) struct HeadMeta {
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
     uid: Option<String>,
     creation_timestamp: Option<String>,
 }
 
-fn head(document: &Value) -> Option<Head> {
+pub(super) fn head(document: &Value) -> Option<Head> {
     objects::typed(document).ok()
 }
 
 /// Why a document was refused, with the object's key as far as it is known.
-struct Refusal {
+pub(super) struct Refusal {
     key: Option<Key>,
-    problem: Problem,
+    pub(super) problem: Problem,
 }
 
 /// Reads one document: an object, nothing (an empty document, or a kind of no concern), or why not.
-fn read_document(document: &Value, origin: &str) -> Result<Option<Object>, Box<Refusal>> {
+pub(super) fn read_document(document: &Value, origin: &str) -> Result<Option<Object>, Box<Refusal>> {
     if document.is_null() {
         return Ok(None);
     }
@@ -429,4 +297,4 @@ fn read_document(document: &Value, origin: &str) -> Result<Option<Object>, Box<R
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

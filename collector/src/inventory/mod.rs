@@ -1,8 +1,9 @@
 //! Who is who: Kubernetes objects, read from a folder of manifests, as one immutable snapshot.
 //!
-//! [`manifests`] reads and edits the folder, [`objects`] are the shapes of what is read, and
+//! [`manifests`] reads the folder, [`edit`] changes it, [`objects`] are the shapes of what is read, and
 //! [`Inventory`] answers "whose address is this?".
 
+pub mod edit;
 pub mod manifests;
 pub mod objects;
 

@@ -1,16 +1,16 @@
 use super::*;
 
 /// A folder that is gone when the test ends.
-struct Folder(PathBuf);
+pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("tidegate-manifests-{}-{name}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
     }
 
-    fn put(&self, file: &str, text: &str) {
+    pub(crate) fn put(&self, file: &str, text: &str) {
         fs::write(self.0.join(file), text).unwrap();
     }
 }
@@ -21,8 +21,8 @@ impl Drop for Folder {
     }
 }
 
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {nodeName: n}\n";
-const POLICY: &str = "apiVersion: cilium.io/v2\nkind: CiliumEgressGatewayPolicy\nmetadata: {name: p}\nspec:\n  \
+pub(crate) const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {nodeName: n}\n";
+pub(crate) const POLICY: &str = "apiVersion: cilium.io/v2\nkind: CiliumEgressGatewayPolicy\nmetadata: {name: p}\nspec:\n  \
     selectors: [{podSelector: {}}]\n  destinationCIDRs: [0.0.0.0/0]\n  egressGateway: {nodeSelector: {}}\n";
 
 #[test]
@@ -75,39 +75,6 @@ fn a_policy_that_turns_bad_stays_in_force() {
     assert!(manifests.changed(), "one reading is not believed");
     assert!(manifests.read().objects.is_empty());
     assert!(!manifests.changed());
-}
-
-#[test]
-fn apply_then_delete_leaves_the_folder_as_it_was() {
-    let folder = Folder::new("apply");
-    let text = format!("{POD}---\n{POLICY}");
-    assert_eq!(apply(&folder.0, &text, "f").unwrap(), ["pod/a created", "ciliumegressgatewaypolicy/p created"]);
-    assert_eq!(apply(&folder.0, POLICY, "f").unwrap(), ["ciliumegressgatewaypolicy/p unchanged"]);
-    let changed = POLICY.replace("0.0.0.0/0", "1.0.0.0/8");
-    assert_eq!(apply(&folder.0, &changed, "f").unwrap(), ["ciliumegressgatewaypolicy/p configured"]);
-    delete(&folder.0, "cegp", "", "p").unwrap();
-    delete(&folder.0, "pods", "", "a").unwrap();
-    assert!(delete(&folder.0, "pods", "", "a").is_err());
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
-}
-
-#[test]
-fn nothing_is_applied_if_one_document_is_bad() {
-    let folder = Folder::new("half");
-    let error = apply(&folder.0, &format!("{POD}---\n{}", POLICY.replace("selectors", "selector")), "f").unwrap_err();
-    assert!(error.to_string().contains("f, document 2"), "{error}");
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 0);
-}
-
-#[test]
-fn an_object_is_changed_in_the_file_where_it_stands() {
-    let folder = Folder::new("place");
-    folder.put("all.yaml", &format!("{POD}---\n{POLICY}"));
-    apply(&folder.0, &POLICY.replace("0.0.0.0/0", "1.0.0.0/8"), "f").unwrap();
-    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
-    let reading = Manifests::new(&folder.0).read();
-    assert_eq!((reading.objects.len(), reading.problems.len()), (2, 0));
-    assert!(fs::read_to_string(folder.0.join("all.yaml")).unwrap().contains("1.0.0.0/8"));
 }
 
 #[test]
