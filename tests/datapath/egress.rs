@@ -50,16 +50,16 @@ fn check(nodes: Nodes) {
 fn talk(site: &Site, pod: &str, egress: Ipv4Addr, what: &dyn Fn(&str) -> String) {
     let echo = SocketAddr::from((HOST, ECHO_PORTS[0]));
     let seen = site.at(pod, || client::who(MIRROR, ANSWER));
-    assert_eq!(seen.expect(&what("TCP")).ip(), egress, "{}", what("TCP"));
+    assert_eq!(seen.unwrap_or_else(|_| panic!("{}", what("TCP"))).ip(), egress, "{}", what("TCP"));
     let seen = site.at(pod, || client::who_by_datagram(MIRROR, ANSWER));
-    assert_eq!(seen.expect(&what("UDP")).ip(), egress, "{}", what("UDP"));
-    site.at(pod, || client::download(WEB, BULK as u64, |_| true)).expect(&what("download"));
-    site.at(pod, || client::upload(WEB, BULK)).expect(&what("upload"));
+    assert_eq!(seen.unwrap_or_else(|_| panic!("{}", what("UDP"))).ip(), egress, "{}", what("UDP"));
+    site.at(pod, || client::download(WEB, BULK as u64, |_| true)).unwrap_or_else(|_| panic!("{}", what("download")));
+    site.at(pod, || client::upload(WEB, BULK)).unwrap_or_else(|_| panic!("{}", what("upload")));
     for size in [10, 1200, 1400] {
         for checksum in [true, false] {
             let result = site.at(pod, || client::echo(echo, size, checksum));
-            result.expect(&what(&format!("UDP echo, {size} bytes, checksum {checksum}")));
+            result.unwrap_or_else(|_| panic!("{}", what(&format!("UDP echo, {size} bytes, checksum {checksum}"))));
         }
     }
-    site.at(pod, || client::ping(HOST, ANSWER)).expect(&what("ICMP echo"));
+    site.at(pod, || client::ping(HOST, ANSWER)).unwrap_or_else(|_| panic!("{}", what("ICMP echo")));
 }

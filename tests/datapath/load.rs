@@ -44,7 +44,7 @@ impl Load {
             vec![
                 thread::spawn(move || tcp.run(0, || client::who(mirror, patience).map(|seen| Some(seen.ip())))),
                 thread::spawn(move || {
-                    udp.run(1, || client::who_by_datagram(mirror, patience).map(|seen| Some(seen.ip())))
+                    udp.run(1, || client::who_by_datagram(mirror, patience).map(|seen| Some(seen.ip())));
                 }),
                 thread::spawn(move || icmp.run(2, || client::ping(to, patience).map(|()| None))),
             ]

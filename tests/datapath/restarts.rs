@@ -14,6 +14,9 @@ const IDLE: usize = 20;
 /// New connections of each kind that must succeed in every state.
 const MORE: u64 = 20;
 
+/// A way to end the collector of a node.
+type EndCollector = fn(&World, &str) -> anyhow::Result<()>;
+
 #[test]
 fn traffic_goes_on_by_the_egress_address_while_collectors_of_plain_nodes_die() {
     check_deaths(Nodes::Plain);
@@ -49,8 +52,7 @@ fn check_deaths(nodes: Nodes) {
             assert_eq!(now, *seen, "{when}");
         }
     };
-    let end: [(&str, fn(&World, &str) -> anyhow::Result<()>); 2] =
-        [("killed", World::kill_collector), ("stopped", World::stop_collector)];
+    let end: [(&str, EndCollector); 2] = [("killed", World::kill_collector), ("stopped", World::stop_collector)];
     for round in 0..ROUNDS {
         for node in ["worker", "worker2"] {
             let (how, end) = end[round % 2];
