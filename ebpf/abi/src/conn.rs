@@ -132,7 +132,7 @@ impl Reverse {
 #[inline(always)]
 #[must_use]
 pub const fn timeout(protocol: u8, flags: u8, reply_flags: u8, answered: bool) -> u64 {
-    use crate::tuple::{tcp_flag, ICMP, TCP};
+    use crate::tuple::{ICMP, TCP, tcp_flag};
     const SECOND: u64 = 1_000_000_000;
     if protocol == TCP {
         if (flags | reply_flags) & tcp_flag::RST != 0 || flags & reply_flags & tcp_flag::FIN != 0 {

@@ -15,8 +15,8 @@ use anyhow::{Context as _, Result};
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    AddressFamily, GetSockOpt as _, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recv,
-    recvmsg, setsockopt, socket, sockopt,
+    AddressFamily, GetSockOpt as _, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recv, recvmsg, setsockopt,
+    socket, sockopt,
 };
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
@@ -66,21 +66,13 @@ impl Capture {
     /// returns are counted.
     pub fn start(netns: &Netns, link: &str) -> Result<Self> {
         let (socket, link) = netns.run(|| open(link))??;
-        let tap = Arc::new(Tap {
-            socket,
-            link,
-            stop: AtomicBool::new(false),
-            record: Mutex::default(),
-        });
+        let tap = Arc::new(Tap { socket, link, stop: AtomicBool::new(false), record: Mutex::default() });
         let reader = Arc::clone(&tap);
         let thread = thread::Builder::new()
             .name("capture".to_owned())
             .spawn(move || reader.read())
             .context("cannot start the capture's thread")?;
-        Ok(Self {
-            tap,
-            thread: Some(thread),
-        })
+        Ok(Self { tap, thread: Some(thread) })
     }
 
     /// Everything that has arrived up to this call, with packet counts.
@@ -90,21 +82,13 @@ impl Capture {
 
     /// The distinct source addresses.
     pub fn sources(&self) -> BTreeSet<Ipv4Addr> {
-        self.tap
-            .up_to_date()
-            .packets
-            .keys()
-            .map(|seen| seen.source)
-            .collect()
+        self.tap.up_to_date().packets.keys().map(|seen| seen.source).collect()
     }
 
     /// The distinct source addresses of packets to `destination`.
     pub fn sources_to(&self, destination: Ipv4Addr) -> BTreeSet<Ipv4Addr> {
         let record = self.tap.up_to_date();
-        let matching = record
-            .packets
-            .keys()
-            .filter(|seen| seen.destination == destination);
+        let matching = record.packets.keys().filter(|seen| seen.destination == destination);
         matching.map(|seen| seen.source).collect()
     }
 
@@ -136,10 +120,7 @@ impl Capture {
     /// Forgets what was recorded, drops included.
     pub fn clear(&self) {
         let mut record = self.tap.up_to_date();
-        *record = Record {
-            error: record.error,
-            ..Record::default()
-        };
+        *record = Record { error: record.error, ..Record::default() };
     }
 
     /// Ends the recording and returns it; fails if a packet was lost on the way.
@@ -147,10 +128,7 @@ impl Capture {
         let dropped = self.dropped()?;
         let packets = self.packets();
         self.end();
-        anyhow::ensure!(
-            dropped == 0,
-            "the capture lost {dropped} packets; its record is not complete"
-        );
+        anyhow::ensure!(dropped == 0, "the capture lost {dropped} packets; its record is not complete");
         Ok(packets)
     }
 
@@ -212,19 +190,11 @@ impl Tap {
     fn take_one(&self) -> nix::Result<Option<Seen>> {
         let mut packet = [0u8; SNAP_BYTES];
         let mut parts = [IoSliceMut::new(&mut packet)];
-        let message = recvmsg::<LinkAddr>(
-            self.socket.as_raw_fd(),
-            &mut parts,
-            None,
-            MsgFlags::MSG_DONTWAIT,
-        )?;
-        let arrived = message.address.is_some_and(|from| {
-            from.ifindex() == self.link && from.pkttype() != libc::PACKET_OUTGOING
-        });
+        let message = recvmsg::<LinkAddr>(self.socket.as_raw_fd(), &mut parts, None, MsgFlags::MSG_DONTWAIT)?;
+        let arrived =
+            message.address.is_some_and(|from| from.ifindex() == self.link && from.pkttype() != libc::PACKET_OUTGOING);
         let length = message.bytes;
-        Ok(arrived
-            .then(|| parse(&packet[..length.min(SNAP_BYTES)]))
-            .flatten())
+        Ok(arrived.then(|| parse(&packet[..length.min(SNAP_BYTES)])).flatten())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Record> {
@@ -234,17 +204,10 @@ impl Tap {
 
 /// A packet socket of the thread's namespace without link headers, and the link's index.
 fn open(link: &str) -> Result<(OwnedFd, usize)> {
-    let index = nix::net::if_::if_nametoindex(link)
-        .with_context(|| format!("link {link} does not exist"))?;
-    let socket = socket(
-        AddressFamily::Packet,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::EthAll,
-    )
-    .context("cannot open a packet socket (is this root?)")?;
-    setsockopt(&socket, sockopt::RcvBufForce, &BUFFER_BYTES)
-        .context("cannot size the packet socket's buffer")?;
+    let index = nix::net::if_::if_nametoindex(link).with_context(|| format!("link {link} does not exist"))?;
+    let socket = socket(AddressFamily::Packet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, SockProtocol::EthAll)
+        .context("cannot open a packet socket (is this root?)")?;
+    setsockopt(&socket, sockopt::RcvBufForce, &BUFFER_BYTES).context("cannot size the packet socket's buffer")?;
     setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::milliseconds(20))
         .context("cannot bound the packet socket's wait")?;
     Ok((socket, usize::try_from(index).map_err(io::Error::other)?))
@@ -256,8 +219,7 @@ fn parse(packet: &[u8]) -> Option<Seen> {
     if packet[0] >> 4 != 4 || header < 20 || packet.len() < 20 {
         return None;
     }
-    let address =
-        |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
+    let address = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
     let protocol = packet[9];
     let later_fragment = u16::from_be_bytes([packet[6], packet[7]]) & 0x1fff != 0;
     let ports = packet.get(header..header + 4).filter(|_| !later_fragment);
@@ -265,12 +227,7 @@ fn parse(packet: &[u8]) -> Option<Seen> {
         (6 | 17, Some(ports)) => u16::from_be_bytes([ports[2], ports[3]]),
         _ => 0,
     };
-    Some(Seen {
-        source: address(12),
-        protocol,
-        destination: address(16),
-        port,
-    })
+    Some(Seen { source: address(12), protocol, destination: address(16), port })
 }
 
 mod statistics {
@@ -311,11 +268,7 @@ mod tests {
         assert_eq!(seen.destination, Ipv4Addr::new(34, 160, 111, 145));
         assert_eq!((seen.protocol, seen.port), (6, 443));
         assert_eq!(parse(&packet(1, 0)).unwrap().port, 0);
-        assert_eq!(
-            parse(&packet(17, 185)).unwrap().port,
-            0,
-            "a later fragment has no ports"
-        );
+        assert_eq!(parse(&packet(17, 185)).unwrap().port, 0, "a later fragment has no ports");
     }
 
     #[test]

@@ -87,21 +87,15 @@ pub struct StatusRow {
 /// Describes a world that is up.
 pub fn status(world: &str) -> Result<Status> {
     let world = World::open(world)?;
-    let process = |role: &Role| {
-        world.running(role).map_or_else(
-            || "stopped".to_owned(),
-            |id| format!("running ({})", id.pid),
-        )
-    };
+    let process =
+        |role: &Role| world.running(role).map_or_else(|| "stopped".to_owned(), |id| format!("running ({})", id.pid));
     let row = |kind, name: &str| StatusRow {
         kind,
         name: name.to_owned(),
         namespace: String::new(),
         address: String::new(),
         node: String::new(),
-        netns: world
-            .netns(name)
-            .map_or_else(|_| String::new(), |netns| netns.name().to_owned()),
+        netns: world.netns(name).map_or_else(|_| String::new(), |netns| netns.name().to_owned()),
         process: String::new(),
     };
     let mut rows = Vec::new();
@@ -127,34 +121,19 @@ pub fn status(world: &str) -> Result<Status> {
             ..row("pod", name)
         });
     }
-    rows.push(StatusRow {
-        process: process(&Role::Outside),
-        ..row("hosts", OUTSIDE)
-    });
+    rows.push(StatusRow { process: process(&Role::Outside), ..row("hosts", OUTSIDE) });
     let relay = world.relay_address();
     rows.push(StatusRow {
         address: relay.map_or_else(String::new, |address| address.to_string()),
         process: process(&Role::Relay),
         ..row("relay", "relay")
     });
-    Ok(Status {
-        world: world.name().to_owned(),
-        relay,
-        rows,
-    })
+    Ok(Status { world: world.name().to_owned(), relay, rows })
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = [
-            "KIND",
-            "NAME",
-            "NAMESPACE",
-            "ADDRESS",
-            "NODE",
-            "NETNS",
-            "PROCESS",
-        ];
+        let head = ["KIND", "NAME", "NAMESPACE", "ADDRESS", "NODE", "NETNS", "PROCESS"];
         let mut table = vec![head.map(str::to_owned)];
         table.extend(self.rows.iter().map(|row| {
             [
@@ -185,10 +164,7 @@ impl fmt::Display for Status {
 /// signal's number for one that was killed, as shells say it).
 pub fn exec(world: &str, target: &str, command: &[String]) -> Result<i32> {
     let status = World::open(world)?.exec_on_terminal(target, command)?;
-    Ok(status
-        .code()
-        .or(status.signal().map(|signal| 128 + signal))
-        .unwrap_or(1))
+    Ok(status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1))
 }
 
 /// Takes a world down, whatever state it is in; one that does not exist is down.
@@ -203,14 +179,10 @@ pub fn down(world: &str) -> Result<()> {
         owner.signal(Signal::SIGTERM)?;
     }
     if lock.is_none() {
-        wait_until(
-            "the end of the world's owner",
-            Duration::from_secs(30),
-            || {
-                lock = Lock::try_take(world).ok().flatten();
-                lock.is_some()
-            },
-        )
+        wait_until("the end of the world's owner", Duration::from_secs(30), || {
+            lock = Lock::try_take(world).ok().flatten();
+            lock.is_some()
+        })
         .with_context(|| format!("lab world {world} belongs to a process that does not end"))?;
     }
     let result = teardown::tear_down(world);
@@ -235,10 +207,7 @@ pub fn serve(world: &str, role: &str) -> Result<()> {
 }
 
 fn build(options: &Up) -> Result<World> {
-    ensure!(
-        nix::unistd::geteuid().is_root(),
-        "the lab needs root: it makes network namespaces"
-    );
+    ensure!(nix::unistd::geteuid().is_root(), "the lab needs root: it makes network namespaces");
     let mut builder = World::builder(&options.world)
         .binary(&options.binary)
         .relay_listen(options.relay_listen)
@@ -273,11 +242,7 @@ impl Signals {
     fn new() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self([
-            listen(SignalKind::interrupt())?,
-            listen(SignalKind::terminate())?,
-            listen(SignalKind::hangup())?,
-        ]))
+        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
     }
 
     async fn any(&mut self) {

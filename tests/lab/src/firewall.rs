@@ -44,13 +44,10 @@ impl std::str::FromStr for Preset {
     type Err = anyhow::Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|preset| preset.name() == text)
-            .with_context(|| {
-                let known = Self::ALL.map(Self::name).join(", ");
-                format!("firewall preset {text:?} does not exist; known are {known}")
-            })
+        Self::ALL.into_iter().find(|preset| preset.name() == text).with_context(|| {
+            let known = Self::ALL.map(Self::name).join(", ");
+            format!("firewall preset {text:?} does not exist; known are {known}")
+        })
     }
 }
 
@@ -60,17 +57,10 @@ pub(crate) fn services(resolver: Ipv4Addr) -> String {
     text.push_str("table ip lab-services {\n");
     for (chain, hook) in [("prerouting", "prerouting"), ("output", "output")] {
         writeln!(text, "  chain {chain} {{").expect("writing to a string");
-        writeln!(
-            text,
-            "    type nat hook {hook} priority -100; policy accept;"
-        )
-        .expect("writing to a string");
+        writeln!(text, "    type nat hook {hook} priority -100; policy accept;").expect("writing to a string");
         for protocol in ["udp", "tcp"] {
-            writeln!(
-                text,
-                "    ip daddr {KUBE_DNS_SERVICE} {protocol} dport 53 counter dnat to {resolver}"
-            )
-            .expect("writing to a string");
+            writeln!(text, "    ip daddr {KUBE_DNS_SERVICE} {protocol} dport 53 counter dnat to {resolver}")
+                .expect("writing to a string");
         }
         text.push_str("  }\n");
     }
@@ -103,9 +93,7 @@ pub(crate) fn presets(node: &NodeSpec, resolver: Option<Ipv4Addr>, presets: &[Pr
         text.push_str("    counter drop comment \"forward-drop\"\n  }\n");
     }
     if presets.contains(&Preset::Masquerade) {
-        text.push_str(
-            "  chain postrouting {\n    type nat hook postrouting priority 100; policy accept;\n",
-        );
+        text.push_str("  chain postrouting {\n    type nat hook postrouting priority 100; policy accept;\n");
         writeln!(
             text,
             "    ip saddr {} ip daddr != {{ {POD_NET}, {SERVICE_NET}, {UNDERLAY_NET} }} \
@@ -148,9 +136,7 @@ pub(crate) fn nft(netns: &Netns, script: &str) -> Result<String> {
 pub(crate) fn rule_packets(listing: &str, preset: Preset) -> Option<u64> {
     let comment = format!("comment \"{}\"", preset.name());
     let line = listing.lines().find(|line| line.contains(&comment))?;
-    let mut words = line
-        .split_whitespace()
-        .skip_while(|word| *word != "packets");
+    let mut words = line.split_whitespace().skip_while(|word| *word != "packets");
     words.nth(1)?.parse().ok()
 }
 
@@ -176,9 +162,6 @@ mod tests {
     #[test]
     fn an_unknown_preset_is_refused_with_the_known_ones() {
         let error = "docker".parse::<Preset>().unwrap_err().to_string();
-        assert!(
-            error.contains("docker") && error.contains("forward-drop"),
-            "{error}"
-        );
+        assert!(error.contains("docker") && error.contains("forward-drop"), "{error}");
     }
 }

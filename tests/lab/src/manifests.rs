@@ -20,10 +20,7 @@ const TEMPLATE_HASH: &str = "6d4b75cb6d";
 pub(crate) fn write_cluster(folder: &Path, nodes: &[NodeSpec], namespaces: &[&str]) -> Result<()> {
     let nodes = nodes.iter().map(node).collect::<Result<Vec<_>>>()?;
     write(&folder.join("nodes.yaml"), &nodes)?;
-    let namespaces = namespaces
-        .iter()
-        .map(|name| namespace(name))
-        .collect::<Result<Vec<_>>>()?;
+    let namespaces = namespaces.iter().map(|name| namespace(name)).collect::<Result<Vec<_>>>()?;
     write(&folder.join("namespaces.yaml"), &namespaces)?;
     write(&folder.join("services.yaml"), &[kube_dns_service()?])
 }
@@ -167,30 +164,14 @@ mod tests {
 
     #[test]
     fn a_pod_of_a_deployment_says_so_through_its_replica_set() {
-        let spec = PodSpec::new("client", "worker")
-            .label("app", "client")
-            .deployment("client")
-            .pinned();
-        let pod = Pod {
-            address: "10.244.1.10".parse().unwrap(),
-            host_link: host_link("client"),
-            uid: "u".to_owned(),
-            spec,
-        };
+        let spec = PodSpec::new("client", "worker").label("app", "client").deployment("client").pinned();
+        let pod =
+            Pod { address: "10.244.1.10".parse().unwrap(), host_link: host_link("client"), uid: "u".to_owned(), spec };
         let object = pod_object(&pod, "172.19.0.11".parse().unwrap());
-        assert_eq!(
-            object["metadata"]["ownerReferences"][0]["name"],
-            "client-6d4b75cb6d"
-        );
-        assert_eq!(
-            object["metadata"]["labels"]["pod-template-hash"],
-            "6d4b75cb6d"
-        );
+        assert_eq!(object["metadata"]["ownerReferences"][0]["name"], "client-6d4b75cb6d");
+        assert_eq!(object["metadata"]["labels"]["pod-template-hash"], "6d4b75cb6d");
         assert_eq!(object["metadata"]["labels"]["node"], "worker");
-        assert_eq!(
-            object["spec"]["nodeSelector"]["kubernetes.io/hostname"],
-            "worker"
-        );
+        assert_eq!(object["spec"]["nodeSelector"]["kubernetes.io/hostname"], "worker");
         assert_eq!(object["status"]["podIPs"][0]["ip"], "10.244.1.10");
         assert_eq!(object["status"]["hostIP"], "172.19.0.11");
     }

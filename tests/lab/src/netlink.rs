@@ -61,40 +61,28 @@ impl Netlink {
     }
 
     pub(crate) fn add_bridge(&self, name: &str) -> Result<()> {
-        self.wait(
-            self.handle
-                .link()
-                .add(LinkBridge::new(name).build())
-                .execute(),
-        )
-        .with_context(|| format!("cannot create bridge {name}"))
+        self.wait(self.handle.link().add(LinkBridge::new(name).build()).execute())
+            .with_context(|| format!("cannot create bridge {name}"))
     }
 
     /// Makes `port` a port of `bridge`.
     pub(crate) fn enslave(&self, port: &str, bridge: &str) -> Result<()> {
         let message = link(port)?.controller(index(bridge)?).build();
-        self.set(message)
-            .with_context(|| format!("cannot make {port} a port of {bridge}"))
+        self.set(message).with_context(|| format!("cannot make {port} a port of {bridge}"))
     }
 
     pub(crate) fn set_up(&self, name: &str) -> Result<()> {
-        self.set(link(name)?.up().build())
-            .with_context(|| format!("cannot set link {name} up"))
+        self.set(link(name)?.up().build()).with_context(|| format!("cannot set link {name} up"))
     }
 
     pub(crate) fn delete_link(&self, name: &str) -> Result<()> {
         let request = self.handle.link().del(index(name)?);
-        self.wait(request.execute())
-            .with_context(|| format!("cannot delete link {name}"))
+        self.wait(request.execute()).with_context(|| format!("cannot delete link {name}"))
     }
 
     pub(crate) fn add_address(&self, name: &str, address: Ipv4Net) -> Result<()> {
-        let request =
-            self.handle
-                .address()
-                .add(index(name)?, address.addr().into(), address.prefix_len());
-        self.wait(request.execute())
-            .with_context(|| format!("cannot add address {address} to {name}"))
+        let request = self.handle.address().add(index(name)?, address.addr().into(), address.prefix_len());
+        self.wait(request.execute()).with_context(|| format!("cannot add address {address} to {name}"))
     }
 
     /// A route to destinations on the link itself.
@@ -104,8 +92,7 @@ impl Netlink {
             .output_interface(index(name)?)
             .scope(RouteScope::Link)
             .build();
-        self.wait(self.handle.route().add(route).execute())
-            .with_context(|| format!("cannot add route {to} dev {name}"))
+        self.wait(self.handle.route().add(route).execute()).with_context(|| format!("cannot add route {to} dev {name}"))
     }
 
     /// A route through a next hop.

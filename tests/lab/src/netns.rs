@@ -41,23 +41,12 @@ impl Netns {
         let bound = on_thread(&netns.name, || -> nix::Result<()> {
             unshare(CloneFlags::CLONE_NEWNET)?;
             let own = Path::new("/proc/thread-self/ns/net");
-            mount(
-                Some(own),
-                &path,
-                None::<&str>,
-                MsFlags::MS_BIND,
-                None::<&str>,
-            )
+            mount(Some(own), &path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
         })?;
         if let Err(error) = bound {
             // Best effort: the error below is what matters, and the next sweep takes the file.
             drop(fs::remove_file(&path));
-            return Err(error).with_context(|| {
-                format!(
-                    "cannot make network namespace {} (is this root?)",
-                    netns.name
-                )
-            });
+            return Err(error).with_context(|| format!("cannot make network namespace {} (is this root?)", netns.name));
         }
         Ok(netns)
     }
@@ -71,9 +60,7 @@ impl Netns {
         };
         let mut found = Vec::new();
         for entry in entries {
-            let name = entry
-                .with_context(|| format!("cannot read {DIRECTORY}"))?
-                .file_name();
+            let name = entry.with_context(|| format!("cannot read {DIRECTORY}"))?.file_name();
             if let Some(name) = name.to_str().filter(|name| name.starts_with(prefix)) {
                 found.push(Self::named(name));
             }
@@ -92,8 +79,7 @@ impl Netns {
 
     /// An open descriptor of the namespace.
     pub fn open(&self) -> Result<File> {
-        File::open(self.path())
-            .with_context(|| format!("network namespace {} does not exist", self.name))
+        File::open(self.path()).with_context(|| format!("network namespace {} does not exist", self.name))
     }
 
     /// The inode number that `/proc/<pid>/ns/net` of a process inside shows.
@@ -108,12 +94,8 @@ impl Netns {
     pub fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
         let file = self.open()?;
         on_thread(&self.name, move || {
-            setns(&file, CloneFlags::CLONE_NEWNET).with_context(|| {
-                format!(
-                    "cannot enter network namespace {} (is this root?)",
-                    self.name
-                )
-            })?;
+            setns(&file, CloneFlags::CLONE_NEWNET)
+                .with_context(|| format!("cannot enter network namespace {} (is this root?)", self.name))?;
             Ok(work())
         })?
     }

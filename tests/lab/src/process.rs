@@ -49,10 +49,7 @@ impl ProcessId {
     pub fn recorded(file: &Path) -> Option<Self> {
         let text = fs::read_to_string(file).ok()?;
         let (pid, start) = text.trim().split_once(' ')?;
-        let id = Self {
-            pid: pid.parse().ok()?,
-            start: start.parse().ok()?,
-        };
+        let id = Self { pid: pid.parse().ok()?, start: start.parse().ok()? };
         id.is_alive().then_some(id)
     }
 
@@ -67,9 +64,7 @@ impl ProcessId {
         }
         match kill(Pid::from_raw(self.pid), signal) {
             Ok(()) | Err(nix::errno::Errno::ESRCH) => Ok(()),
-            Err(error) => {
-                Err(error).with_context(|| format!("cannot send {signal} to process {}", self.pid))
-            }
+            Err(error) => Err(error).with_context(|| format!("cannot send {signal} to process {}", self.pid)),
         }
     }
 }
@@ -103,13 +98,8 @@ impl Launch<'_> {
             Some(netns) => netns.run(spawn)?,
             None => spawn(),
         };
-        let mut child = child.with_context(|| {
-            format!(
-                "cannot start the {} from {}",
-                self.what,
-                self.binary.display()
-            )
-        })?;
+        let mut child =
+            child.with_context(|| format!("cannot start the {} from {}", self.what, self.binary.display()))?;
         let pid = i32::try_from(child.id()).context("a pid is a positive int")?;
         // Gone already: the wait for readiness reports it with its log.
         let start = ProcessId::of(pid).map_or(0, |id| id.start);
@@ -169,10 +159,7 @@ pub fn inside(inodes: &[u64]) -> Vec<ProcessId> {
     };
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| {
-            fs::metadata(format!("/proc/{pid}/ns/net"))
-                .is_ok_and(|netns| inodes.contains(&netns.ino()))
-        })
+        .filter(|pid| fs::metadata(format!("/proc/{pid}/ns/net")).is_ok_and(|netns| inodes.contains(&netns.ino())))
         .filter_map(ProcessId::of)
         .collect()
 }
@@ -195,10 +182,7 @@ mod tests {
     fn a_record_names_this_process_and_no_later_one_with_its_pid() {
         let own = ProcessId::own().unwrap();
         assert!(own.is_alive());
-        let recycled = ProcessId {
-            start: own.start + 1,
-            ..own
-        };
+        let recycled = ProcessId { start: own.start + 1, ..own };
         assert!(!recycled.is_alive());
         // Harmless, or this test would not end well.
         recycled.signal(Signal::SIGKILL).unwrap();
@@ -208,10 +192,7 @@ mod tests {
     fn a_dead_child_that_nobody_reaped_counts_as_gone() {
         let mut child = Command::new("/bin/true").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
-        wait_until("the child's end", Duration::from_secs(20), || {
-            ProcessId::of(pid).is_none()
-        })
-        .unwrap();
+        wait_until("the child's end", Duration::from_secs(20), || ProcessId::of(pid).is_none()).unwrap();
         child.wait().unwrap();
     }
 }

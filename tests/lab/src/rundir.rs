@@ -45,9 +45,7 @@ pub struct RunDir {
 
 impl RunDir {
     pub fn of(world: &str) -> Self {
-        Self {
-            root: Path::new(BASE).join(world),
-        }
+        Self { root: Path::new(BASE).join(world) }
     }
 
     /// Makes the folder, readable by root alone: it holds a TLS key and control sockets.
@@ -152,8 +150,7 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock; `None` when another process has it.
     pub fn try_take(world: &str) -> Result<Option<Self>> {
-        fs::create_dir_all(BASE)
-            .with_context(|| format!("cannot create {BASE} (is this root?)"))?;
+        fs::create_dir_all(BASE).with_context(|| format!("cannot create {BASE} (is this root?)"))?;
         let path = Path::new(BASE).join(format!(".{world}.lock"));
         // A holder removes the file when it ends, so the file locked may be one without a name.
         for _ in 0..100 {

@@ -41,9 +41,7 @@ pub(crate) fn sweep() {
         let Ok(Some(lock)) = Lock::try_take(&world) else {
             continue;
         };
-        let stays = RunDir::of(&world)
-            .read_state()
-            .is_ok_and(|state| state.owner.is_none());
+        let stays = RunDir::of(&world).read_state().is_ok_and(|state| state.owner.is_none());
         if !stays && let Err(error) = tear_down(&world) {
             tracing::warn!("lab world {world} was left behind and does not go: {error:#}");
         }
@@ -53,9 +51,7 @@ pub(crate) fn sweep() {
 
 /// Whether any recorded process of the world is alive.
 pub(crate) fn has_running_role(dir: &RunDir) -> bool {
-    pid_files(dir)
-        .iter()
-        .any(|file| ProcessId::recorded(file).is_some())
+    pid_files(dir).iter().any(|file| ProcessId::recorded(file).is_some())
 }
 
 /// Removes the folders above the worlds when nothing is left in them.
@@ -68,10 +64,7 @@ pub(crate) fn remove_empty_folders() {
 }
 
 fn end_roles(dir: &RunDir) -> Result<()> {
-    let roles: Vec<_> = pid_files(dir)
-        .iter()
-        .filter_map(|file| ProcessId::recorded(file))
-        .collect();
+    let roles: Vec<_> = pid_files(dir).iter().filter_map(|file| ProcessId::recorded(file)).collect();
     for role in &roles {
         role.signal(Signal::SIGTERM)?;
     }
@@ -82,35 +75,19 @@ fn end_roles(dir: &RunDir) -> Result<()> {
     for role in &roles {
         role.signal(Signal::SIGKILL)?;
     }
-    wait_until(
-        "the end of the world's processes after SIGKILL",
-        FINAL,
-        all_gone,
-    )
+    wait_until("the end of the world's processes after SIGKILL", FINAL, all_gone)
 }
 
 /// Whatever was started in the world's namespaces would keep them alive.
 fn end_strays(namespaces: &[Netns]) -> Result<()> {
-    let inodes: Vec<_> = namespaces
-        .iter()
-        .filter_map(|netns| netns.inode().ok())
-        .collect();
+    let inodes: Vec<_> = namespaces.iter().filter_map(|netns| netns.inode().ok()).collect();
     // A name whose mount is gone is a plain file, and its inode is nobody's namespace.
     let own = ProcessId::own()?;
-    let strays = || {
-        process::inside(&inodes)
-            .into_iter()
-            .filter(|id| *id != own)
-            .collect::<Vec<_>>()
-    };
+    let strays = || process::inside(&inodes).into_iter().filter(|id| *id != own).collect::<Vec<_>>();
     for stray in strays() {
         stray.signal(Signal::SIGKILL)?;
     }
-    wait_until(
-        "the end of processes in the world's namespaces",
-        FINAL,
-        || strays().is_empty(),
-    )
+    wait_until("the end of processes in the world's namespaces", FINAL, || strays().is_empty())
 }
 
 fn unmount(path: &Path) -> Result<()> {

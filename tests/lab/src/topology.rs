@@ -53,10 +53,7 @@ impl NodeSpec {
     /// Node number `index` (0 is the first): 172.19.0.(10 + index) and 10.244.index.0/24.
     pub fn new(name: &str, index: u8) -> Result<Self> {
         check_name("node", name)?;
-        ensure!(
-            index < 200,
-            "a world has at most 200 nodes, and {name} is one more"
-        );
+        ensure!(index < 200, "a world has at most 200 nodes, and {name} is one more");
         Ok(Self {
             name: name.to_owned(),
             address: Ipv4Addr::new(172, 19, 0, 10 + index),
@@ -132,8 +129,7 @@ impl PodSpec {
     /// A `nodeSelector` on the node's hostname, and the label `node` that an admission rule
     /// would derive from it.
     pub fn pinned(mut self) -> Self {
-        self.node_selector
-            .insert("kubernetes.io/hostname".to_owned(), self.node.clone());
+        self.node_selector.insert("kubernetes.io/hostname".to_owned(), self.node.clone());
         let node = self.node.clone();
         self.label("node", &node)
     }
@@ -176,40 +172,24 @@ pub struct Pod {
 /// The nodes of a world that was not given any.
 pub fn default_nodes() -> Result<Vec<NodeSpec>> {
     let names = ["control-plane", "worker", "worker2"];
-    let mut nodes = (0u8..)
-        .zip(names)
-        .map(|(index, name)| NodeSpec::new(name, index))
-        .collect::<Result<Vec<_>>>()?;
-    nodes[0].labels.insert(
-        "node-role.kubernetes.io/control-plane".to_owned(),
-        String::new(),
-    );
+    let mut nodes = (0u8..).zip(names).map(|(index, name)| NodeSpec::new(name, index)).collect::<Result<Vec<_>>>()?;
+    nodes[0].labels.insert("node-role.kubernetes.io/control-plane".to_owned(), String::new());
     Ok(nodes)
 }
 
 /// The resolver pod, on the world's first node.
 pub fn kube_dns_pod(node: &str) -> PodSpec {
-    PodSpec::new(KUBE_DNS, node)
-        .namespace("kube-system")
-        .label("k8s-app", "kube-dns")
-        .deployment("coredns")
+    PodSpec::new(KUBE_DNS, node).namespace("kube-system").label("k8s-app", "kube-dns").deployment("coredns")
 }
 
 /// The workload pods of a world that was not given any.
 pub fn default_pods() -> Vec<PodSpec> {
-    let client = |name, node| {
-        PodSpec::new(name, node)
-            .label("app", "client")
-            .deployment("client")
-            .pinned()
-    };
+    let client = |name, node| PodSpec::new(name, node).label("app", "client").deployment("client").pinned();
     vec![
         client("client", "worker"),
         client("client2", "worker2"),
         client("client-cp", "control-plane"),
-        PodSpec::new("other", "worker")
-            .label("app", "other")
-            .deployment("other"),
+        PodSpec::new("other", "worker").label("app", "other").deployment("other"),
     ]
 }
 
@@ -220,29 +200,20 @@ pub fn free_address(node: &NodeSpec, taken: impl Iterator<Item = Ipv4Addr>) -> R
     POD_HOSTS
         .map(|host| Ipv4Addr::new(a, b, c, host))
         .find(|address| !taken.contains(address))
-        .with_context(|| {
-            format!(
-                "every pod address of {} is in use; put the pod on another node",
-                node.name
-            )
-        })
+        .with_context(|| format!("every pod address of {} is in use; put the pod on another node", node.name))
 }
 
 /// The host end of a pod's veth pair: at most 15 bytes, the same for the same pod.
 pub fn host_link(pod: &str) -> String {
     // FNV-1a: short, stable between builds, and collisions only fail the creation.
-    let hash = pod.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = pod.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     format!("veth{hash:08x}")
 }
 
 /// Refuses a name that is not a DNS label (it becomes a path and a Kubernetes name).
 pub fn check_name(what: &str, name: &str) -> Result<()> {
     let fits = !name.is_empty() && name.len() <= 40;
-    let letters = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !fits || !letters || name.starts_with('-') || name.ends_with('-') {
         bail!("{what} name {name:?} is not a DNS label of 1 to 40 characters (a-z, 0-9, -)");
     }
@@ -256,18 +227,8 @@ mod tests {
     #[test]
     fn the_default_nodes_have_the_addresses_of_the_tutorial() {
         let nodes = default_nodes().unwrap();
-        let seen: Vec<_> = nodes
-            .iter()
-            .map(|n| {
-                format!(
-                    "{} {} {} {}",
-                    n.name,
-                    n.address,
-                    n.pod_cidr,
-                    n.pod_gateway()
-                )
-            })
-            .collect();
+        let seen: Vec<_> =
+            nodes.iter().map(|n| format!("{} {} {} {}", n.name, n.address, n.pod_cidr, n.pod_gateway())).collect();
         assert_eq!(
             seen,
             [
@@ -292,8 +253,7 @@ mod tests {
 
     #[test]
     fn host_links_of_a_thousand_pods_differ_and_fit_the_kernel() {
-        let links: std::collections::BTreeSet<_> =
-            (0..1000).map(|n| host_link(&format!("pod-{n}"))).collect();
+        let links: std::collections::BTreeSet<_> = (0..1000).map(|n| host_link(&format!("pod-{n}"))).collect();
         assert_eq!(links.len(), 1000);
         assert!(links.iter().all(|link| link.len() <= 15));
     }

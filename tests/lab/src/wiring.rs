@@ -32,15 +32,9 @@ pub(crate) fn lay_outside(internet: &Netns, outside: &Netns) -> Result<()> {
     internet.run(|| -> Result<()> {
         let net = router()?;
         net.add_bridge(UNDERLAY_BRIDGE)?;
-        net.add_address(
-            UNDERLAY_BRIDGE,
-            Ipv4Net::new_assert(UNDERLAY_ROUTER, UNDERLAY_NET.prefix_len()),
-        )?;
+        net.add_address(UNDERLAY_BRIDGE, Ipv4Net::new_assert(UNDERLAY_ROUTER, UNDERLAY_NET.prefix_len()))?;
         net.set_up(UNDERLAY_BRIDGE)?;
-        let far_end = Peer {
-            name: UPLINK,
-            netns: &outside_file,
-        };
+        let far_end = Peer { name: UPLINK, netns: &outside_file };
         net.add_veth("outside", &far_end, UNDERLAY_MTU)?;
         net.add_address("outside", Ipv4Net::new_assert(OUTSIDE_ROUTER, 30))?;
         net.set_up("outside")
@@ -60,22 +54,14 @@ pub(crate) fn lay_outside(internet: &Netns, outside: &Netns) -> Result<()> {
 }
 
 /// Makes a node's uplink and its routes to the other nodes' pods.
-pub(crate) fn lay_node(
-    internet: &Netns,
-    netns: &Netns,
-    node: &NodeSpec,
-    all: &[NodeSpec],
-) -> Result<()> {
+pub(crate) fn lay_node(internet: &Netns, netns: &Netns, node: &NodeSpec, all: &[NodeSpec]) -> Result<()> {
     let node_file = netns.open()?;
     // Forwarding is inherited by links that are made later, so it comes first.
     netns.run(router)??;
     let port = port_of(node);
     internet.run(|| -> Result<()> {
         let net = Netlink::open()?;
-        let near_end = Peer {
-            name: UPLINK,
-            netns: &node_file,
-        };
+        let near_end = Peer { name: UPLINK, netns: &node_file };
         net.add_veth(&port, &near_end, UNDERLAY_MTU)?;
         net.enslave(&port, UNDERLAY_BRIDGE)?;
         net.set_up(&port)?;
@@ -83,10 +69,7 @@ pub(crate) fn lay_node(
     })??;
     netns.run(|| -> Result<()> {
         let net = Netlink::open()?;
-        net.add_address(
-            UPLINK,
-            Ipv4Net::new_assert(node.address, UNDERLAY_NET.prefix_len()),
-        )?;
+        net.add_address(UPLINK, Ipv4Net::new_assert(node.address, UNDERLAY_NET.prefix_len()))?;
         net.set_up(UPLINK)?;
         net.add_route(ANYWHERE, UNDERLAY_ROUTER)?;
         // The pods' gateway: the node answers ARP for its own addresses on every link.
@@ -99,12 +82,7 @@ pub(crate) fn lay_node(
 }
 
 /// Makes a pod's link and routes, on both sides.
-pub(crate) fn lay_pod(
-    node_netns: &Netns,
-    pod_netns: &Netns,
-    node: &NodeSpec,
-    pod: &Pod,
-) -> Result<()> {
+pub(crate) fn lay_pod(node_netns: &Netns, pod_netns: &Netns, node: &NodeSpec, pod: &Pod) -> Result<()> {
     let pod_file = pod_netns.open()?;
     pod_netns.run(host_stack)??;
     let link = pod.host_link.as_str();
@@ -113,10 +91,7 @@ pub(crate) fn lay_pod(
         if pod.spec.attachment == Attachment::Bridged {
             ensure_pod_bridge(&net, node)?;
         }
-        let pod_end = Peer {
-            name: UPLINK,
-            netns: &pod_file,
-        };
+        let pod_end = Peer { name: UPLINK, netns: &pod_file };
         net.add_veth(link, &pod_end, POD_MTU)?;
         if pod.spec.attachment == Attachment::Bridged {
             net.enslave(link, POD_BRIDGE)?;
@@ -167,10 +142,7 @@ fn ensure_pod_bridge(net: &Netlink, node: &NodeSpec) -> Result<()> {
         return Ok(());
     }
     net.add_bridge(POD_BRIDGE)?;
-    net.add_address(
-        POD_BRIDGE,
-        Ipv4Net::new_assert(node.pod_gateway(), node.pod_cidr.prefix_len()),
-    )?;
+    net.add_address(POD_BRIDGE, Ipv4Net::new_assert(node.pod_gateway(), node.pod_cidr.prefix_len()))?;
     // Bridged pods take the whole /24 for on-link; routed ones are reached through the node.
     set_sysctl(&format!("ipv4/conf/{POD_BRIDGE}/proxy_arp"), "1")?;
     net.set_up(POD_BRIDGE)

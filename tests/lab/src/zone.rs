@@ -40,20 +40,10 @@ pub fn entries() -> Vec<Entry> {
         ttl,
         data: Data::Addresses(hosts.iter().map(|&n| server(n)).collect()),
     };
-    let alias = |name, ttl, target| Entry {
-        name,
-        spelled: None,
-        ttl,
-        data: Data::Alias(target),
-    };
+    let alias = |name, ttl, target| Entry { name, spelled: None, ttl, data: Data::Alias(target) };
     let edge = "edge-7.cdn.example.net";
     let mut zone = vec![
-        Entry {
-            name: "ifconfig.me",
-            spelled: None,
-            ttl: 300,
-            data: Data::Addresses(vec![IFCONFIG]),
-        },
+        Entry { name: "ifconfig.me", spelled: None, ttl: 300, data: Data::Addresses(vec![IFCONFIG]) },
         host("example.com", 300, &[10]),
         alias("www.example.com", 300, "example.com"),
         // Several addresses for one name.
@@ -73,17 +63,9 @@ pub fn entries() -> Vec<Entry> {
         // Thirty addresses that just fit 512 bytes, and sixty that need TCP without EDNS.
         host("many.cdn.test", 60, &(101..=130).collect::<Vec<_>>()),
         host("huge.cdn.test", 60, &(131..=190).collect::<Vec<_>>()),
-        Entry {
-            name: "empty.example.com",
-            spelled: None,
-            ttl: 300,
-            data: Data::Nothing,
-        },
+        Entry { name: "empty.example.com", spelled: None, ttl: 300, data: Data::Nothing },
     ];
-    zone.push(Entry {
-        spelled: Some("CaSeD.ExAmPlE.nEt"),
-        ..host("cased.example.net", 300, &[70])
-    });
+    zone.push(Entry { spelled: Some("CaSeD.ExAmPlE.nEt"), ..host("cased.example.net", 300, &[70]) });
     zone
 }
 
@@ -131,14 +113,7 @@ mod tests {
         let zone = entries();
         let chain = lookup(&zone, "SHOP.example.com.").unwrap();
         let names: Vec<_> = chain.iter().map(|entry| entry.name).collect();
-        assert_eq!(
-            names,
-            [
-                "shop.example.com",
-                "shop.cdn.example.net",
-                "edge-7.cdn.example.net"
-            ]
-        );
+        assert_eq!(names, ["shop.example.com", "shop.cdn.example.net", "edge-7.cdn.example.net"]);
         assert_eq!(lookup(&zone, "missing.example.com"), None);
     }
 
@@ -147,21 +122,11 @@ mod tests {
         let zone = entries();
         for entry in &zone {
             let end = lookup(&zone, entry.name).unwrap();
-            assert!(
-                !matches!(end.last().unwrap().data, Data::Alias(_)),
-                "{}",
-                entry.name
-            );
+            assert!(!matches!(end.last().unwrap().data, Data::Alias(_)), "{}", entry.name);
         }
-        let inside: [ipnet::Ipv4Net; 2] = [
-            "10.0.0.0/8".parse().unwrap(),
-            "172.16.0.0/12".parse().unwrap(),
-        ];
+        let inside: [ipnet::Ipv4Net; 2] = ["10.0.0.0/8".parse().unwrap(), "172.16.0.0/12".parse().unwrap()];
         for address in addresses() {
-            assert!(
-                !inside.iter().any(|net| net.contains(&address)),
-                "{address}"
-            );
+            assert!(!inside.iter().any(|net| net.contains(&address)), "{address}");
         }
     }
 }

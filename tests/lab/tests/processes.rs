@@ -25,46 +25,19 @@ const PATIENCE: Duration = Duration::from_secs(60);
 type Test = (&'static str, fn());
 
 const TESTS: [Test; 10] = [
-    (
-        "a_world_that_stays_is_usable_until_it_is_taken_down",
-        a_world_that_stays_is_usable_until_it_is_taken_down,
-    ),
-    (
-        "a_world_that_is_up_is_not_made_twice",
-        a_world_that_is_up_is_not_made_twice,
-    ),
-    (
-        "up_clears_away_what_a_killed_world_left",
-        up_clears_away_what_a_killed_world_left,
-    ),
-    (
-        "a_collector_can_be_stopped_killed_and_started_again",
-        a_collector_can_be_stopped_killed_and_started_again,
-    ),
-    (
-        "a_collector_that_fails_shows_the_end_of_its_log",
-        a_collector_that_fails_shows_the_end_of_its_log,
-    ),
-    (
-        "a_process_that_took_over_a_recorded_pid_is_left_alone",
-        a_process_that_took_over_a_recorded_pid_is_left_alone,
-    ),
-    (
-        "a_foreground_world_goes_with_its_owner",
-        a_foreground_world_goes_with_its_owner,
-    ),
-    (
-        "down_ends_a_foreground_world_from_another_process",
-        down_ends_a_foreground_world_from_another_process,
-    ),
+    ("a_world_that_stays_is_usable_until_it_is_taken_down", a_world_that_stays_is_usable_until_it_is_taken_down),
+    ("a_world_that_is_up_is_not_made_twice", a_world_that_is_up_is_not_made_twice),
+    ("up_clears_away_what_a_killed_world_left", up_clears_away_what_a_killed_world_left),
+    ("a_collector_can_be_stopped_killed_and_started_again", a_collector_can_be_stopped_killed_and_started_again),
+    ("a_collector_that_fails_shows_the_end_of_its_log", a_collector_that_fails_shows_the_end_of_its_log),
+    ("a_process_that_took_over_a_recorded_pid_is_left_alone", a_process_that_took_over_a_recorded_pid_is_left_alone),
+    ("a_foreground_world_goes_with_its_owner", a_foreground_world_goes_with_its_owner),
+    ("down_ends_a_foreground_world_from_another_process", down_ends_a_foreground_world_from_another_process),
     (
         "a_world_whose_owner_was_killed_is_swept_by_the_next_one",
         a_world_whose_owner_was_killed_is_swept_by_the_next_one,
     ),
-    (
-        "a_pod_with_traffic_asks_for_names_and_fetches_them",
-        a_pod_with_traffic_asks_for_names_and_fetches_them,
-    ),
+    ("a_pod_with_traffic_asks_for_names_and_fetches_them", a_pod_with_traffic_asks_for_names_and_fetches_them),
 ];
 
 fn main() -> ExitCode {
@@ -89,7 +62,7 @@ fn run_tests(args: &[String]) -> ExitCode {
         }
         return ExitCode::SUCCESS;
     }
-    let mut failed = 0;
+    let (mut passed, mut failed) = (0, 0);
     for (name, test) in TESTS.into_iter().filter(|(name, _)| wanted(name)) {
         let result = catch_unwind(AssertUnwindSafe(|| privileged::needs_root().then(test)));
         let word = match result {
@@ -97,66 +70,32 @@ fn run_tests(args: &[String]) -> ExitCode {
             Ok(None) => "left out (TIDEGATE_SKIP)",
             Err(_) => "FAILED",
         };
+        passed += u32::from(word == "ok");
         failed += u32::from(word == "FAILED");
         writeln!(out, "test {name} ... {word}").unwrap();
     }
-    if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn a_world_that_stays_is_usable_until_it_is_taken_down() {
     let trace = Trace::of_new_world();
     cli::up(&trace.options()).unwrap();
     let status = cli::status(&trace.world).unwrap();
-    let running: Vec<_> = status
-        .rows
-        .iter()
-        .filter(|row| row.process.starts_with("running"))
-        .map(|row| row.name.as_str())
-        .collect();
-    assert_eq!(
-        running,
-        [
-            "control-plane",
-            "worker",
-            "worker2",
-            "kube-dns",
-            "outside",
-            "relay"
-        ]
-    );
+    let running: Vec<_> =
+        status.rows.iter().filter(|row| row.process.starts_with("running")).map(|row| row.name.as_str()).collect();
+    assert_eq!(running, ["control-plane", "worker", "worker2", "kube-dns", "outside", "relay"]);
     assert!(TcpStream::connect(status.relay.unwrap()).is_ok());
     let table = status.to_string();
-    assert!(
-        table.starts_with("KIND") && table.contains("10.244.1.10"),
-        "{table}"
-    );
+    assert!(table.starts_with("KIND") && table.contains("10.244.1.10"), "{table}");
     let exec = |words: &[&str]| {
         let command: Vec<_> = words.iter().map(|&word| word.to_owned()).collect();
         cli::exec(&trace.world, "client", &command).unwrap()
     };
-    assert_eq!(
-        exec(&[
-            "curl",
-            "-sS",
-            "-o",
-            "/dev/null",
-            "-m",
-            "20",
-            "https://ifconfig.me"
-        ]),
-        0
-    );
+    assert_eq!(exec(&["curl", "-sS", "-o", "/dev/null", "-m", "20", "https://ifconfig.me"]), 0);
     assert_eq!(exec(&["sh", "-c", "exit 7"]), 7);
     assert_eq!(exec(&["sh", "-c", "kill -9 $$"]), 137);
     let settings = std::fs::read_to_string(RunDir::of(&trace.world).file("config.yaml")).unwrap();
-    assert!(
-        settings.contains(&status.relay.unwrap().to_string()),
-        "{settings}"
-    );
+    assert!(settings.contains(&status.relay.unwrap().to_string()), "{settings}");
     let roles = trace.roles();
     assert_eq!(roles.len(), 6);
     cli::down(&trace.world).unwrap();
@@ -169,10 +108,7 @@ fn a_world_that_is_up_is_not_made_twice() {
     let trace = Trace::of_new_world();
     cli::up(&trace.options()).unwrap();
     let error = format!("{:#}", cli::up(&trace.options()).unwrap_err());
-    assert!(
-        error.contains("up already") && error.contains("lab down"),
-        "{error}"
-    );
+    assert!(error.contains("up already") && error.contains("lab down"), "{error}");
     assert_eq!(trace.roles().len(), 6, "the refusal took nothing down");
     cli::down(&trace.world).unwrap();
 }
@@ -184,10 +120,7 @@ fn up_clears_away_what_a_killed_world_left() {
     for role in &first {
         role.signal(Signal::SIGKILL).unwrap();
     }
-    wait_until("the end of the killed roles", PATIENCE, || {
-        first.iter().all(|r| !r.is_alive())
-    })
-    .unwrap();
+    wait_until("the end of the killed roles", PATIENCE, || first.iter().all(|r| !r.is_alive())).unwrap();
     cli::up(&trace.options()).unwrap();
     let second = trace.roles();
     assert_eq!(second.len(), 6);
@@ -221,9 +154,7 @@ fn a_collector_can_be_stopped_killed_and_started_again() {
 
 fn a_collector_that_fails_shows_the_end_of_its_log() {
     let trace = Trace::of_new_world();
-    let builder = World::builder(&trace.world)
-        .binary(own_program())
-        .collector_args(&["--fail"]);
+    let builder = World::builder(&trace.world).binary(own_program()).collector_args(&["--fail"]);
     let error = format!("{:#}", builder.build().unwrap_err());
     assert!(error.contains("collector of control-plane"), "{error}");
     assert!(error.contains("told to fail"), "{error}");
@@ -251,12 +182,8 @@ fn a_pod_with_traffic_asks_for_names_and_fetches_them() {
     world.start_traffic("client").unwrap();
     let client = world.pod("client").unwrap().address;
     let arrived = |port| capture.count(|seen| seen.source == client && seen.port == port) > 0;
-    wait_until(
-        "plain, encrypted and echo traffic of the pod",
-        PATIENCE,
-        || [80, 443, 7].into_iter().all(arrived),
-    )
-    .unwrap();
+    wait_until("plain, encrypted and echo traffic of the pod", PATIENCE, || [80, 443, 7].into_iter().all(arrived))
+        .unwrap();
     world.stop_traffic("client").unwrap();
     world.down().unwrap();
     trace.assert_none(&[]);
@@ -286,14 +213,8 @@ fn a_world_whose_owner_was_killed_is_swept_by_the_next_one() {
     let roles = trace.roles();
     owner.kill().unwrap();
     owner.wait().unwrap();
-    assert!(
-        roles.iter().all(ProcessId::is_alive),
-        "the roles outlive their owner"
-    );
-    let other = World::builder(&World::unique_name())
-        .without_collectors()
-        .build()
-        .unwrap();
+    assert!(roles.iter().all(ProcessId::is_alive), "the roles outlive their owner");
+    let other = World::builder(&World::unique_name()).without_collectors().build().unwrap();
     trace.assert_none(&roles);
     other.down().unwrap();
 }
@@ -305,9 +226,7 @@ struct Trace {
 
 impl Trace {
     fn of_new_world() -> Self {
-        Self {
-            world: World::unique_name(),
-        }
+        Self { world: World::unique_name() }
     }
 
     fn options(&self) -> Up {
@@ -334,34 +253,19 @@ impl Trace {
             .spawn()
             .unwrap();
         let ready = RunDir::of(&self.world).file("started");
-        wait_until("the start of the foreground world", PATIENCE, || {
-            ready.exists()
-        })
-        .unwrap();
+        wait_until("the start of the foreground world", PATIENCE, || ready.exists()).unwrap();
         child
     }
 
     fn roles(&self) -> Vec<ProcessId> {
         let dir = RunDir::of(&self.world);
-        let mut files = vec![
-            dir.file("relay.pid"),
-            dir.file("outside.pid"),
-            dir.file("kube-dns.pid"),
-        ];
-        files.extend(
-            ["control-plane", "worker", "worker2"].map(|node| dir.node(node).join("collector.pid")),
-        );
-        files
-            .iter()
-            .filter_map(|file| ProcessId::recorded(file))
-            .collect()
+        let mut files = vec![dir.file("relay.pid"), dir.file("outside.pid"), dir.file("kube-dns.pid")];
+        files.extend(["control-plane", "worker", "worker2"].map(|node| dir.node(node).join("collector.pid")));
+        files.iter().filter_map(|file| ProcessId::recorded(file)).collect()
     }
 
     fn assert_none(&self, roles: &[ProcessId]) {
-        assert!(
-            roles.iter().all(|role| !role.is_alive()),
-            "a role of the world lives on"
-        );
+        assert!(roles.iter().all(|role| !role.is_alive()), "a role of the world lives on");
         assert_eq!(Netns::list(&format!("{}-", self.world)).unwrap(), []);
         let dir = RunDir::of(&self.world);
         assert!(!dir.root().exists(), "{} is left", dir.root().display());

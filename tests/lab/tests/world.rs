@@ -13,10 +13,7 @@ use tidegate_lab::{PodSpec, Preset, World, zone};
 const IFCONFIG: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(zone::IFCONFIG), 80);
 
 fn plain_world() -> World {
-    World::builder(&World::unique_name())
-        .without_collectors()
-        .build()
-        .unwrap()
+    World::builder(&World::unique_name()).without_collectors().build().unwrap()
 }
 
 /// The address that the outside saw, asked over a plain socket.
@@ -25,16 +22,10 @@ fn seen_address(world: &World, pod: &str) -> String {
         .in_netns(pod, || -> std::io::Result<String> {
             let mut stream = TcpStream::connect_timeout(&IFCONFIG, Duration::from_secs(20))?;
             stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-            stream
-                .write_all(b"GET / HTTP/1.1\r\nHost: ifconfig.me\r\nConnection: close\r\n\r\n")?;
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: ifconfig.me\r\nConnection: close\r\n\r\n")?;
             let mut text = String::new();
             stream.read_to_string(&mut text)?;
-            Ok(text
-                .rsplit("\r\n\r\n")
-                .next()
-                .unwrap_or_default()
-                .trim()
-                .to_owned())
+            Ok(text.rsplit("\r\n\r\n").next().unwrap_or_default().trim().to_owned())
         })
         .unwrap()
         .unwrap()
@@ -58,10 +49,7 @@ fn a_pods_request_by_name_arrives_outside_with_the_pods_own_address() {
     }
     assert_eq!(capture.sources_to(zone::IFCONFIG).len(), 4);
     let kinds = capture.stop().unwrap();
-    let https = kinds
-        .keys()
-        .filter(|seen| seen.port == 443 && seen.protocol == 6)
-        .count();
+    let https = kinds.keys().filter(|seen| seen.port == 443 && seen.protocol == 6).count();
     assert_eq!(https, 4);
 }
 
@@ -79,10 +67,7 @@ fn the_resolver_answers_through_its_service_address_from_every_node() {
         };
         assert_eq!(dig(&["ifconfig.me"]), "34.160.111.145\n");
         let chain = dig(&["shop.example.com"]);
-        assert_eq!(
-            chain,
-            "shop.cdn.example.net.\nedge-7.cdn.example.net.\n198.51.100.30\n"
-        );
+        assert_eq!(chain, "shop.cdn.example.net.\nedge-7.cdn.example.net.\n198.51.100.30\n");
         assert_eq!(dig(&["many.cdn.test", "+noedns"]).lines().count(), 30);
         // Truncated over UDP, whole over TCP.
         assert_eq!(dig(&["huge.cdn.test", "+noedns"]).lines().count(), 60);
@@ -103,37 +88,14 @@ fn masquerade_shows_the_nodes_address_outside_and_leaves_the_cluster_alone() {
     let node = world.node("worker").unwrap().address;
     let capture = world.capture_outside().unwrap();
     assert_eq!(seen_address(&world, "client"), node.to_string());
-    assert_eq!(
-        seen_address(&world, "client2"),
-        world.pod("client2").unwrap().address.to_string()
-    );
-    assert_eq!(
-        capture.packets_from(world.pod("client").unwrap().address),
-        0
-    );
-    assert!(
-        world
-            .firewall_packets("worker", Preset::Masquerade)
-            .unwrap()
-            .unwrap()
-            > 0
-    );
+    assert_eq!(seen_address(&world, "client2"), world.pod("client2").unwrap().address.to_string());
+    assert_eq!(capture.packets_from(world.pod("client").unwrap().address), 0);
+    assert!(world.firewall_packets("worker", Preset::Masquerade).unwrap().unwrap() > 0);
     // Pod to pod on another node: the peer sees the pod.
-    assert_eq!(
-        peer_seen_by(&world, "client2", "client"),
-        world.pod("client").unwrap().address
-    );
+    assert_eq!(peer_seen_by(&world, "client2", "client"), world.pod("client").unwrap().address);
     world.set_firewall("worker", &[]).unwrap();
-    assert_eq!(
-        world
-            .firewall_packets("worker", Preset::Masquerade)
-            .unwrap(),
-        None
-    );
-    assert_eq!(
-        seen_address(&world, "client"),
-        world.pod("client").unwrap().address.to_string()
-    );
+    assert_eq!(world.firewall_packets("worker", Preset::Masquerade).unwrap(), None);
+    assert_eq!(seen_address(&world, "client"), world.pod("client").unwrap().address.to_string());
 }
 
 #[test]
@@ -141,38 +103,17 @@ fn forward_drop_keeps_pods_inside_and_lets_them_reach_each_other() {
     if !needs_root() {
         return;
     }
-    let world = World::builder(&World::unique_name())
-        .without_collectors()
-        .firewall_everywhere(&Preset::ALL)
-        .build()
-        .unwrap();
+    let world =
+        World::builder(&World::unique_name()).without_collectors().firewall_everywhere(&Preset::ALL).build().unwrap();
     let capture = world.capture_outside().unwrap();
-    let refused = world
-        .exec("client", &["curl", "-sS", "-m", "2", "http://ifconfig.me/"])
-        .unwrap();
-    assert_eq!(
-        refused.status.code(),
-        Some(28),
-        "a connection that times out"
-    );
+    let refused = world.exec("client", &["curl", "-sS", "-m", "2", "http://ifconfig.me/"]).unwrap();
+    assert_eq!(refused.status.code(), Some(28), "a connection that times out");
     // The name was resolved: the preset lets the resolver out.
     assert!(capture.count(|seen| seen.destination == zone::RESOLVER) > 0);
     assert_eq!(capture.sources_to(zone::IFCONFIG), BTreeSet::new());
-    assert!(
-        world
-            .firewall_packets("worker", Preset::ForwardDrop)
-            .unwrap()
-            .unwrap()
-            > 0
-    );
-    assert_eq!(
-        peer_seen_by(&world, "client2", "client"),
-        world.pod("client").unwrap().address
-    );
-    assert_eq!(
-        peer_seen_by(&world, "client", "other"),
-        world.pod("other").unwrap().address
-    );
+    assert!(world.firewall_packets("worker", Preset::ForwardDrop).unwrap().unwrap() > 0);
+    assert_eq!(peer_seen_by(&world, "client2", "client"), world.pod("client").unwrap().address);
+    assert_eq!(peer_seen_by(&world, "client", "other"), world.pod("other").unwrap().address);
     assert_eq!(capture.dropped().unwrap(), 0);
 }
 
@@ -188,10 +129,7 @@ fn bridged_and_routed_pods_reach_each_other_the_nodes_and_the_outside() {
         .build()
         .unwrap();
     let address = |pod: &str| world.pod(pod).unwrap().address;
-    assert_eq!(
-        seen_address(&world, "bridged"),
-        address("bridged").to_string()
-    );
+    assert_eq!(seen_address(&world, "bridged"), address("bridged").to_string());
     for (server, client) in [
         ("bridged", "bridged-too"),
         ("bridged", "client"),
@@ -199,24 +137,14 @@ fn bridged_and_routed_pods_reach_each_other_the_nodes_and_the_outside() {
         ("bridged", "client2"),
         ("client2", "bridged"),
     ] {
-        assert_eq!(
-            peer_seen_by(&world, server, client),
-            address(client),
-            "{client} to {server}"
-        );
+        assert_eq!(peer_seen_by(&world, server, client), address(client), "{client} to {server}");
     }
     for node in world.nodes() {
         let to = node.address.to_string();
-        world
-            .run("bridged", &["ping", "-c", "1", "-W", "10", &to])
-            .unwrap();
-        world
-            .run("client", &["ping", "-c", "1", "-W", "10", &to])
-            .unwrap();
+        world.run("bridged", &["ping", "-c", "1", "-W", "10", &to]).unwrap();
+        world.run("client", &["ping", "-c", "1", "-W", "10", &to]).unwrap();
     }
-    let names = world
-        .run("bridged", &["dig", "+short", "+time=5", "ifconfig.me"])
-        .unwrap();
+    let names = world.run("bridged", &["dig", "+short", "+time=5", "ifconfig.me"]).unwrap();
     assert_eq!(names, "34.160.111.145\n");
 }
 
@@ -246,12 +174,7 @@ fn echo_ports_answer_over_udp_tcp_and_icmp_from_the_address_that_was_asked() {
             }
         })
         .unwrap();
-    world
-        .run(
-            "client",
-            &["ping", "-c", "2", "-i", "0.2", "-W", "10", "ifconfig.me"],
-        )
-        .unwrap();
+    world.run("client", &["ping", "-c", "2", "-i", "0.2", "-W", "10", "ifconfig.me"]).unwrap();
 }
 
 #[test]
@@ -267,30 +190,16 @@ fn the_web_server_streams_bytes_counts_uploads_and_names_the_callers_port() {
     };
     let body = curl(&["https://ifconfig.me/bytes/1000000"]).stdout;
     assert_eq!(body.len(), 1_000_000);
-    assert!(
-        body.iter()
-            .enumerate()
-            .all(|(n, &byte)| byte == (n % 251) as u8)
-    );
+    assert!(body.iter().enumerate().all(|(n, &byte)| byte == (n % 251) as u8));
     let port = curl(&["--local-port", "40123", "http://ifconfig.me/port"]).stdout;
     let address = world.pod("client").unwrap().address;
-    assert_eq!(
-        String::from_utf8(port).unwrap(),
-        format!("{address}:40123\n")
-    );
+    assert_eq!(String::from_utf8(port).unwrap(), format!("{address}:40123\n"));
     let ca = world.dir().ca();
     let upload = format!("@{}", ca.display());
     let length = std::fs::metadata(&ca).unwrap().len();
     let counted = curl(&["--data-binary", &upload, "http://api.example.com/"]).stdout;
     assert_eq!(String::from_utf8(counted).unwrap(), format!("{length}\n"));
-    let wrong = curl(&[
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-        "http://ifconfig.me/nothing",
-    ])
-    .stdout;
+    let wrong = curl(&["-o", "/dev/null", "-w", "%{http_code}", "http://ifconfig.me/nothing"]).stdout;
     assert_eq!(wrong, b"404");
 }
 
@@ -301,33 +210,19 @@ fn pods_come_and_go_with_their_objects() {
     }
     let world = plain_world();
     let file = |pod: &str| world.dir().manifests().join(format!("pod-{pod}.yaml"));
-    let late = world
-        .add_pod(PodSpec::new("late", "worker2").label("app", "late"))
-        .unwrap();
+    let late = world.add_pod(PodSpec::new("late", "worker2").label("app", "late")).unwrap();
     assert_eq!(seen_address(&world, "late"), late.address.to_string());
-    assert!(
-        std::fs::read_to_string(file("late"))
-            .unwrap()
-            .contains("app: late")
-    );
+    assert!(std::fs::read_to_string(file("late")).unwrap().contains("app: late"));
     world.remove_pod("late").unwrap();
     assert!(!file("late").exists());
     assert!(world.netns("late").is_err());
 
-    let secret = world
-        .add_pod(PodSpec::new("secret", "worker2").unannounced())
-        .unwrap();
-    assert_eq!(
-        secret.address, late.address,
-        "a freed address is given out again"
-    );
+    let secret = world.add_pod(PodSpec::new("secret", "worker2").unannounced()).unwrap();
+    assert_eq!(secret.address, late.address, "a freed address is given out again");
     assert!(!file("secret").exists());
     world.announce_pod("secret").unwrap();
     assert!(file("secret").exists());
-    let twice = world
-        .add_pod(PodSpec::new("secret", "worker"))
-        .unwrap_err()
-        .to_string();
+    let twice = world.add_pod(PodSpec::new("secret", "worker")).unwrap_err().to_string();
     assert!(twice.contains("already has"), "{twice}");
 }
 
@@ -337,15 +232,9 @@ fn an_egress_address_outside_the_underlay_is_reached_through_its_node() {
         return;
     }
     let world = plain_world();
-    world
-        .route_to_node("203.0.113.0/24".parse().unwrap(), "worker")
-        .unwrap();
-    world
-        .add_node_address("worker", "203.0.113.7/32".parse().unwrap())
-        .unwrap();
-    world
-        .run("outside", &["ping", "-c", "1", "-W", "10", "203.0.113.7"])
-        .unwrap();
+    world.route_to_node("203.0.113.0/24".parse().unwrap(), "worker").unwrap();
+    world.add_node_address("worker", "203.0.113.7/32".parse().unwrap()).unwrap();
+    world.run("outside", &["ping", "-c", "1", "-W", "10", "203.0.113.7"]).unwrap();
 }
 
 #[test]
@@ -355,16 +244,10 @@ fn two_worlds_side_by_side_do_not_meet() {
     }
     let (one, two) = (plain_world(), plain_world());
     let capture = two.capture_outside().unwrap();
-    assert_eq!(
-        seen_address(&one, "client"),
-        one.pod("client").unwrap().address.to_string()
-    );
+    assert_eq!(seen_address(&one, "client"), one.pod("client").unwrap().address.to_string());
     assert_eq!(capture.packets().len(), 0);
     two.down().unwrap();
-    assert_eq!(
-        seen_address(&one, "client2"),
-        one.pod("client2").unwrap().address.to_string()
-    );
+    assert_eq!(seen_address(&one, "client2"), one.pod("client2").unwrap().address.to_string());
 }
 
 #[test]
@@ -378,16 +261,12 @@ fn a_hundred_pods_fit_and_each_is_heard_outside() {
     let mut added = BTreeSet::new();
     for number in 0..100 {
         let node = &nodes[number % nodes.len()].name;
-        let pod = world
-            .add_pod(PodSpec::new(&format!("many-{number}"), node))
-            .unwrap();
+        let pod = world.add_pod(PodSpec::new(&format!("many-{number}"), node)).unwrap();
         let name = &pod.spec.name;
         world
             .in_netns(name, || {
                 let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
-                socket
-                    .set_read_timeout(Some(Duration::from_secs(20)))
-                    .unwrap();
+                socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
                 socket.send_to(b"here", (zone::IFCONFIG, 7)).unwrap();
                 socket.recv(&mut [0; 8]).unwrap();
             })
@@ -401,18 +280,10 @@ fn a_hundred_pods_fit_and_each_is_heard_outside() {
 
 /// Opens a connection from pod to pod and returns the address that the server saw.
 fn peer_seen_by(world: &World, server: &str, client: &str) -> Ipv4Addr {
-    let listener = world
-        .in_netns(server, || TcpListener::bind("0.0.0.0:0"))
-        .unwrap()
-        .unwrap();
+    let listener = world.in_netns(server, || TcpListener::bind("0.0.0.0:0")).unwrap().unwrap();
     let port = listener.local_addr().unwrap().port();
     let to = SocketAddr::from((world.pod(server).unwrap().address, port));
-    let _stream = world
-        .in_netns(client, || {
-            TcpStream::connect_timeout(&to, Duration::from_secs(20))
-        })
-        .unwrap()
-        .unwrap();
+    let _stream = world.in_netns(client, || TcpStream::connect_timeout(&to, Duration::from_secs(20))).unwrap().unwrap();
     let (_accepted, peer) = listener.accept().unwrap();
     match peer.ip() {
         std::net::IpAddr::V4(address) => address,

@@ -34,11 +34,7 @@ fn the_fixture_holds_the_whole_interface() {
 fn reflection_can_resolve_every_import() {
     // The pool refuses a set in which a file imports one that is missing.
     let pool = pool();
-    for name in [
-        "google.protobuf.Timestamp",
-        "google.protobuf.Any",
-        "google.protobuf.FieldMask",
-    ] {
+    for name in ["google.protobuf.Timestamp", "google.protobuf.Any", "google.protobuf.FieldMask"] {
         assert!(pool.get_message_by_name(name).is_some(), "{name}");
     }
     for name in ["Egress", "Names", "Config"] {
@@ -69,18 +65,9 @@ fn published() -> Facts {
 fn ours() -> Facts {
     let pool = pool();
     let mut facts: Facts = Facts::new();
-    facts.extend(
-        pool.all_messages()
-            .map(|m| (format!("message {}", m.full_name()), message(&m))),
-    );
-    facts.extend(
-        pool.all_enums()
-            .map(|e| (format!("enum {}", e.full_name()), values(&e))),
-    );
-    facts.extend(
-        pool.services()
-            .map(|s| (format!("service {}", s.full_name()), methods(&s))),
-    );
+    facts.extend(pool.all_messages().map(|m| (format!("message {}", m.full_name()), message(&m))));
+    facts.extend(pool.all_enums().map(|e| (format!("enum {}", e.full_name()), values(&e))));
+    facts.extend(pool.services().map(|s| (format!("service {}", s.full_name()), methods(&s))));
     facts.retain(|name, _| {
         let package = name.split([' ', '.']).nth(1).unwrap();
         PACKAGES.contains(&package)
@@ -90,10 +77,7 @@ fn ours() -> Facts {
 }
 
 fn message(message: &MessageDescriptor) -> Vec<String> {
-    let reserved: Vec<_> = message
-        .reserved_ranges()
-        .map(|range| span(range.start, range.end - 1))
-        .collect();
+    let reserved: Vec<_> = message.reserved_ranges().map(|range| span(range.start, range.end - 1)).collect();
     let mut members: Vec<_> = message.fields().map(|field| describe(&field)).collect();
     if !reserved.is_empty() {
         members.push(format!("reserved {}", reserved.join(",")));
@@ -102,36 +86,20 @@ fn message(message: &MessageDescriptor) -> Vec<String> {
 }
 
 fn describe(field: &FieldDescriptor) -> String {
-    let repeated = if field.cardinality() == Cardinality::Repeated {
-        "repeated "
-    } else {
-        ""
-    };
+    let repeated = if field.cardinality() == Cardinality::Repeated { "repeated " } else { "" };
     let kind = match field.kind() {
         Kind::Message(message) => message.full_name().to_owned(),
         Kind::Enum(kind) => kind.full_name().to_owned(),
         scalar => format!("{scalar:?}"),
     };
-    let oneof = field
-        .containing_oneof()
-        .map(|oneof| format!(" oneof {}", oneof.name()));
+    let oneof = field.containing_oneof().map(|oneof| format!(" oneof {}", oneof.name()));
     let oneof = oneof.unwrap_or_default();
-    format!(
-        "{} {} {repeated}{kind}{oneof}",
-        field.number(),
-        field.name()
-    )
+    format!("{} {} {repeated}{kind}{oneof}", field.number(), field.name())
 }
 
 fn values(descriptor: &EnumDescriptor) -> Vec<String> {
-    let mut members: Vec<_> = descriptor
-        .values()
-        .map(|value| format!("{} {}", value.number(), value.name()))
-        .collect();
-    let reserved: Vec<_> = descriptor
-        .reserved_ranges()
-        .map(|range| span(*range.start(), *range.end()))
-        .collect();
+    let mut members: Vec<_> = descriptor.values().map(|value| format!("{} {}", value.number(), value.name())).collect();
+    let reserved: Vec<_> = descriptor.reserved_ranges().map(|range| span(*range.start(), *range.end())).collect();
     if !reserved.is_empty() {
         members.push(format!("reserved {}", reserved.join(",")));
     }
@@ -140,26 +108,13 @@ fn values(descriptor: &EnumDescriptor) -> Vec<String> {
 
 fn methods(service: &ServiceDescriptor) -> Vec<String> {
     let describe = |method: prost_reflect::MethodDescriptor| {
-        let stream = if method.is_server_streaming() {
-            "stream "
-        } else {
-            ""
-        };
+        let stream = if method.is_server_streaming() { "stream " } else { "" };
         let (input, output) = (method.input(), method.output());
-        format!(
-            "{} {} {stream}{}",
-            method.name(),
-            input.full_name(),
-            output.full_name()
-        )
+        format!("{} {} {stream}{}", method.name(), input.full_name(), output.full_name())
     };
     service.methods().map(describe).collect()
 }
 
 fn span<N: PartialEq + std::fmt::Display>(first: N, last: N) -> String {
-    if first == last {
-        first.to_string()
-    } else {
-        format!("{first}-{last}")
-    }
+    if first == last { first.to_string() } else { format!("{first}-{last}") }
 }

@@ -23,12 +23,12 @@ use turn::{MEASURES, Measure, Turn, Unit};
 /// # Errors
 /// When a world cannot be built, or a connection does not take the way that is measured.
 pub(crate) fn run(options: &Options) -> Result<String> {
-    let mut sites = Way::ALL.into_iter().map(|way| Site::build(way, options)).collect::<Result<Vec<_>>>()?;
+    let sites = Way::ALL.into_iter().map(|way| Site::build(way, options)).collect::<Result<Vec<_>>>()?;
     let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); sites.len()];
     for round in 0..options.rounds {
         for place in 0..sites.len() {
             let index = (place + round) % sites.len();
-            turns[index].push(turn::take(&mut sites[index], round, options.slice)?);
+            turns[index].push(turn::take(&sites[index], round, options.slice)?);
         }
     }
     let mut text = format!(
@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Options) -> Result<String> {
         let whole: Vec<_> = turns.iter().map(|turn| turn.collector).collect();
         let quartiles = Quartiles::of(&whole);
         text += &format!(
-            "CPU of the collector per connection, its end included, {}: {:.1} us [{:.1} {:.1}]\n",
+            "CPU of the collector for a whole connection, {}: {:.1} us [{:.1} {:.1}]\n",
             way.name(),
             quartiles.median,
             quartiles.low,

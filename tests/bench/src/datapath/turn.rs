@@ -73,14 +73,14 @@ pub(crate) struct Turn {
 ///
 /// # Errors
 /// When a connection breaks or takes another way.
-pub(crate) fn take(site: &mut Site, round: usize, slice: Duration) -> Result<Turn> {
+pub(crate) fn take(site: &Site, round: usize, slice: Duration) -> Result<Turn> {
     let before = site.collector_cpu()?;
     site.resume()?;
     let server = to(round);
-    let rr = timed(|| site.in_pod(|| client::requests(server, slice)))?;
-    let crr = timed(|| site.in_pod(|| client::connections(server, slice)))?;
+    let rr = timed(site, || site.in_pod(|| client::requests(server, slice)))?;
+    let crr = timed(site, || site.in_pod(|| client::connections(server, slice)))?;
     let servers: Vec<SocketAddr> = (0..CLIENTS).map(|client| to(round * CLIENTS + client)).collect();
-    let parallel = timed(|| site.in_pod(|| client::connections_in_parallel(&servers, slice)))?;
+    let parallel = timed(site, || site.in_pod(|| client::connections_in_parallel(&servers, slice)))?;
     let out = bits(bulk_out(site, slice)?);
     let back = bits(site.in_pod(|| client::receive(at(SOURCE), RUN_UP, slice))?);
     site.settle()?;
@@ -121,10 +121,15 @@ impl<T> Timed<T> {
     }
 }
 
-fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<Timed<T>> {
+/// Does `work`, then waits until the collector has caught up: what it still did counts as spent on
+/// the work, and is not in the way of what is measured next.
+fn timed<T>(site: &Site, work: impl FnOnce() -> Result<T>) -> Result<Timed<T>> {
     let (began, before) = (Instant::now(), cpu::of_machine()?);
     let value = work()?;
-    Ok(Timed { value, elapsed: began.elapsed(), cpu: cpu::of_machine()? - before })
+    let (elapsed, machine) = (began.elapsed(), cpu::of_machine()? - before);
+    let behind = site.collector_cpu()?;
+    site.settle()?;
+    Ok(Timed { value, elapsed, cpu: machine + (site.collector_cpu()? - behind) })
 }
 
 /// Bytes per second that arrive at the server.

@@ -106,9 +106,8 @@ fn answer(zone: &[Entry], request: &Message) -> Result<Message> {
         }
         match &entry.data {
             Data::Addresses(addresses) if query.query_type() == RecordType::A => {
-                let records = addresses.iter().map(|&address| {
-                    Record::from_rdata(owner.clone(), entry.ttl, RData::A(A(address)))
-                });
+                let records =
+                    addresses.iter().map(|&address| Record::from_rdata(owner.clone(), entry.ttl, RData::A(A(address))));
                 response.add_answers(records);
             }
             Data::Alias(target) => {
@@ -140,24 +139,13 @@ mod tests {
     }
 
     fn names(response: &Message) -> Vec<String> {
-        response
-            .answers
-            .iter()
-            .map(|record| record.name.to_ascii())
-            .collect()
+        response.answers.iter().map(|record| record.name.to_ascii()).collect()
     }
 
     #[test]
     fn a_chain_comes_in_order_with_the_question_spelled_as_asked() {
         let response = ask("Shop.Example.com.", RecordType::A, Transport::Udp);
-        assert_eq!(
-            names(&response),
-            [
-                "Shop.Example.com.",
-                "shop.cdn.example.net.",
-                "edge-7.cdn.example.net."
-            ]
-        );
+        assert_eq!(names(&response), ["Shop.Example.com.", "shop.cdn.example.net.", "edge-7.cdn.example.net."]);
         assert_eq!(response.answers[2].ttl, 30);
     }
 
@@ -186,9 +174,6 @@ mod tests {
         let huge = ask("huge.cdn.test.", RecordType::A, Transport::Udp);
         assert_eq!((huge.answers.len(), huge.metadata.truncation), (0, true));
         let whole = ask("huge.cdn.test.", RecordType::A, Transport::Tcp);
-        assert_eq!(
-            (whole.answers.len(), whole.metadata.truncation),
-            (60, false)
-        );
+        assert_eq!((whole.answers.len(), whole.metadata.truncation), (60, false));
     }
 }

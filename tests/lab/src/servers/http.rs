@@ -56,8 +56,7 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect::<Result<Vec<_>, _>>)
         .with_context(|| format!("cannot read {}", certificate.display()))?;
-    let key = PrivateKeyDer::from_pem_file(key)
-        .with_context(|| format!("cannot read {}", key.display()))?;
+    let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("cannot read {}", key.display()))?;
     // Named, since another crate of the program may bring a second provider.
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -72,20 +71,12 @@ pub(super) fn acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor> {
 async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr) {
     let service = service_fn(move |request| answer(request, peer));
     // A client that hangs up in the middle ends this connection only.
-    drop(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .serve_connection(TokioIo::new(stream), service)
-            .await,
-    );
+    drop(http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await);
 }
 
 type Body = BoxBody<Bytes, Infallible>;
 
-async fn answer(
-    mut request: Request<Incoming>,
-    peer: SocketAddr,
-) -> Result<Response<Body>, hyper::Error> {
+async fn answer(mut request: Request<Incoming>, peer: SocketAddr) -> Result<Response<Body>, hyper::Error> {
     if request.method() == Method::POST {
         let mut length = 0u64;
         while let Some(frame) = request.body_mut().frame().await {
@@ -102,9 +93,7 @@ async fn answer(
         path => match path.strip_prefix("/bytes/").map(str::parse::<u64>) {
             Some(Ok(length)) if length <= LONGEST => {
                 let mut response = Response::new(filler(length));
-                response
-                    .headers_mut()
-                    .insert(hyper::header::CONTENT_LENGTH, length.into());
+                response.headers_mut().insert(hyper::header::CONTENT_LENGTH, length.into());
                 response
             }
             Some(_) => status(StatusCode::BAD_REQUEST),

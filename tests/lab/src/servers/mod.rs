@@ -56,21 +56,15 @@ impl Servers {
     pub(crate) async fn bind(&self) -> Result<()> {
         match self {
             Self::Outside { certificate, key } => bind_outside(certificate, key).await,
-            Self::KubeDns => {
-                forwarder::bind(DNS_PORT, SocketAddr::from((zone::RESOLVER, DNS_PORT)))
-                    .await
-                    .context("cannot serve DNS in the pod kube-dns")
-            }
+            Self::KubeDns => forwarder::bind(DNS_PORT, SocketAddr::from((zone::RESOLVER, DNS_PORT)))
+                .await
+                .context("cannot serve DNS in the pod kube-dns"),
             Self::Traffic { ca } => traffic::start(ca),
         }
     }
 
     /// Serves in the thread's namespace until `stop` is ready.
-    pub(crate) fn run(
-        &self,
-        bound: impl FnOnce(Result<()>),
-        stop: impl Future<Output = ()>,
-    ) -> Result<()> {
+    pub(crate) fn run(&self, bound: impl FnOnce(Result<()>), stop: impl Future<Output = ()>) -> Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -128,10 +122,7 @@ impl ServerThread {
                 }
             })
             .context("cannot start a thread for servers")?;
-        let started = Self {
-            stop: Some(stop),
-            thread: Some(thread),
-        };
+        let started = Self { stop: Some(stop), thread: Some(thread) };
         is_bound
             .recv_timeout(Duration::from_secs(30))
             .context("the servers of the lab did not start within 30 s")??;
@@ -177,10 +168,8 @@ async fn listen(port: u16) -> Result<TcpListener> {
 }
 
 /// Accepts connections for ever and starts `serve` for each.
-fn accept_each<F>(
-    listener: TcpListener,
-    serve: impl Fn(tokio::net::TcpStream, SocketAddr) -> F + Send + 'static,
-) where
+fn accept_each<F>(listener: TcpListener, serve: impl Fn(tokio::net::TcpStream, SocketAddr) -> F + Send + 'static)
+where
     F: Future<Output = ()> + Send + 'static,
 {
     tokio::spawn(async move {
@@ -199,9 +188,7 @@ fn accept_each<F>(
 }
 
 /// Reads one length-prefixed DNS message; `None` at the end of the stream.
-async fn read_framed(
-    stream: &mut (impl tokio::io::AsyncRead + Unpin),
-) -> io::Result<Option<Vec<u8>>> {
+async fn read_framed(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> io::Result<Option<Vec<u8>>> {
     use tokio::io::AsyncReadExt as _;
     let length = match stream.read_u16().await {
         Ok(length) => usize::from(length),
@@ -214,10 +201,7 @@ async fn read_framed(
 }
 
 /// Writes one length-prefixed DNS message in one piece.
-async fn write_framed(
-    stream: &mut (impl tokio::io::AsyncWrite + Unpin),
-    message: &[u8],
-) -> io::Result<()> {
+async fn write_framed(stream: &mut (impl tokio::io::AsyncWrite + Unpin), message: &[u8]) -> io::Result<()> {
     use tokio::io::AsyncWriteExt as _;
     let length = u16::try_from(message.len()).map_err(io::Error::other)?;
     let mut framed = length.to_be_bytes().to_vec();

@@ -74,9 +74,7 @@ async fn fulfil(wish: Wish, connector: &TlsConnector) -> Result<()> {
         Wish::SecureWeb(name) => {
             let address = resolve(name).await?;
             let stream = TcpStream::connect((address, HTTPS_PORT)).await?;
-            let stream = connector
-                .connect(ServerName::try_from(name)?, stream)
-                .await?;
+            let stream = connector.connect(ServerName::try_from(name)?, stream).await?;
             fetch(stream, name).await?;
         }
         Wish::Echo(name) => {
@@ -90,10 +88,7 @@ async fn fulfil(wish: Wish, connector: &TlsConnector) -> Result<()> {
 async fn resolve(name: &str) -> Result<Ipv4Addr> {
     let mut query = Message::query();
     query.metadata.recursion_desired = true;
-    query.add_query(Query::query(
-        Name::from_ascii(format!("{name}."))?,
-        RecordType::A,
-    ));
+    query.add_query(Query::query(Name::from_ascii(format!("{name}."))?, RecordType::A));
     let server = SocketAddr::from((KUBE_DNS_SERVICE, DNS_PORT));
     let answer = Message::from_vec(&ask(server, &query.to_vec()?).await?)?;
     answer
@@ -128,11 +123,8 @@ async fn fetch(mut stream: impl AsyncRead + AsyncWrite + Unpin, host: &str) -> i
 
 fn connector(ca: &Path) -> Result<TlsConnector> {
     let mut roots = RootCertStore::empty();
-    let authority = CertificateDer::from_pem_file(ca)
-        .with_context(|| format!("cannot read {}", ca.display()))?;
-    roots
-        .add(authority)
-        .context("the lab's authority is not usable")?;
+    let authority = CertificateDer::from_pem_file(ca).with_context(|| format!("cannot read {}", ca.display()))?;
+    roots.add(authority).context("the lab's authority is not usable")?;
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .context("the TLS provider knows no protocol version")?

@@ -12,13 +12,10 @@ use crate::firewall::Preset;
 use crate::process::ProcessId;
 use crate::rundir::{Lock, RunDir, State};
 use crate::teardown;
-use crate::topology::{
-    INTERNET, NodeSpec, OUTSIDE, PodSpec, default_nodes, default_pods, kube_dns_pod,
-};
+use crate::topology::{INTERNET, NodeSpec, OUTSIDE, PodSpec, default_nodes, default_pods, kube_dns_pod};
 
 /// Where the relay listens unless told otherwise.
-pub(super) const RELAY_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4245);
+pub(super) const RELAY_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4245);
 
 /// The description of a world.
 #[must_use = "a description does nothing until it is built"]
@@ -40,9 +37,7 @@ pub struct Builder {
 
 impl std::fmt::Debug for Builder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Builder")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Builder").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
@@ -85,10 +80,7 @@ impl Builder {
 
     /// Netfilter presets of one node.
     pub fn firewall(mut self, node: &str, presets: &[Preset]) -> Self {
-        self.firewall
-            .entry(node.to_owned())
-            .or_default()
-            .extend(presets);
+        self.firewall.entry(node.to_owned()).or_default().extend(presets);
         self
     }
 
@@ -123,15 +115,13 @@ impl Builder {
 
     /// Flags for every collector, after the lab's own.
     pub fn collector_args(mut self, args: &[&str]) -> Self {
-        self.collector_args
-            .extend(args.iter().map(|&arg| arg.to_owned()));
+        self.collector_args.extend(args.iter().map(|&arg| arg.to_owned()));
         self
     }
 
     /// Flags for the relay, after the lab's own.
     pub fn relay_args(mut self, args: &[&str]) -> Self {
-        self.relay_args
-            .extend(args.iter().map(|&arg| arg.to_owned()));
+        self.relay_args.extend(args.iter().map(|&arg| arg.to_owned()));
         self
     }
 
@@ -182,10 +172,7 @@ impl Builder {
         report("network: the internet and the hosts outside");
         world.lay_network()?;
         let names = |list: &[String]| list.join(", ");
-        report(&format!(
-            "pods: {}",
-            names(&pods.iter().map(|p| p.name.clone()).collect::<Vec<_>>())
-        ));
+        report(&format!("pods: {}", names(&pods.iter().map(|p| p.name.clone()).collect::<Vec<_>>())));
         for pod in pods {
             world.add_pod(pod)?;
         }
@@ -210,24 +197,14 @@ impl Builder {
         let Some(names) = &self.nodes else {
             return default_nodes();
         };
-        ensure!(
-            !names.is_empty(),
-            "lab world {} has no node; give it one",
-            self.name
-        );
+        ensure!(!names.is_empty(), "lab world {} has no node; give it one", self.name);
         let mut seen = BTreeSet::new();
         let mut nodes = Vec::new();
         for (index, name) in names.iter().enumerate() {
-            if !seen.insert(name)
-                || name.starts_with("pod-")
-                || [INTERNET, OUTSIDE].contains(&name.as_str())
-            {
+            if !seen.insert(name) || name.starts_with("pod-") || [INTERNET, OUTSIDE].contains(&name.as_str()) {
                 bail!("node name {name:?} is taken; choose another");
             }
-            nodes.push(NodeSpec::new(
-                name,
-                u8::try_from(index).context("a world has at most 200 nodes")?,
-            )?);
+            nodes.push(NodeSpec::new(name, u8::try_from(index).context("a world has at most 200 nodes")?)?);
         }
         Ok(nodes)
     }
@@ -237,11 +214,7 @@ impl Builder {
         match &self.pods {
             Some(given) => pods.extend(given.iter().cloned()),
             // A world with other nodes has those of the default pods that fit.
-            None => pods.extend(
-                default_pods()
-                    .into_iter()
-                    .filter(|pod| nodes.iter().any(|n| n.name == pod.node)),
-            ),
+            None => pods.extend(default_pods().into_iter().filter(|pod| nodes.iter().any(|n| n.name == pod.node))),
         }
         pods.extend(self.more_pods.iter().cloned());
         Ok(pods)
@@ -259,10 +232,7 @@ impl Builder {
             let own = self.firewall.get(&node.name).into_iter().flatten();
             own.chain(&self.firewall_everywhere).copied().collect()
         };
-        Ok(nodes
-            .iter()
-            .map(|node| (node.name.clone(), of(node)))
-            .collect())
+        Ok(nodes.iter().map(|node| (node.name.clone(), of(node))).collect())
     }
 }
 
@@ -290,10 +260,7 @@ mod tests {
     #[test]
     fn a_world_whose_name_could_be_mistaken_is_refused() {
         for name in ["", "lab-2", "../x", "Lab"] {
-            let error = World::builder(name)
-                .without_collectors()
-                .build()
-                .unwrap_err();
+            let error = World::builder(name).without_collectors().build().unwrap_err();
             assert!(error.to_string().contains("lab world name"), "{error}");
         }
     }

@@ -26,10 +26,7 @@ impl World {
         let command: Vec<String> = command.iter().map(|&word| word.to_owned()).collect();
         let child = self.spawn(target, &command, |command| {
             use std::os::unix::process::CommandExt as _;
-            command
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
             command.process_group(0);
         })?;
         within(LIMIT, child).with_context(|| format!("cannot run {command:?} in {target}"))
@@ -51,9 +48,7 @@ impl World {
     /// Runs a command in a node or pod on this process's terminal, for as long as it takes.
     pub fn exec_on_terminal(&self, target: &str, command: &[String]) -> Result<ExitStatus> {
         let mut child = self.spawn(target, command, |_| {})?;
-        child
-            .wait()
-            .with_context(|| format!("cannot wait for {command:?} in {target}"))
+        child.wait().with_context(|| format!("cannot wait for {command:?} in {target}"))
     }
 
     /// Runs a closure on a thread inside the namespace of a node, a pod, `outside` or
@@ -62,22 +57,13 @@ impl World {
         self.netns(target)?.run(work)
     }
 
-    fn spawn(
-        &self,
-        target: &str,
-        command: &[String],
-        prepare: impl FnOnce(&mut Command) + Send,
-    ) -> Result<Child> {
+    fn spawn(&self, target: &str, command: &[String], prepare: impl FnOnce(&mut Command) + Send) -> Result<Child> {
         let [program, args @ ..] = command else {
             bail!("no command to run in {target}; give one after `--`");
         };
         let netns: Netns = self.netns(target)?;
         let is_pod = self.pod(target).is_ok();
-        let resolver = self.dir.file(if is_pod {
-            "resolv.conf"
-        } else {
-            "resolv-node.conf"
-        });
+        let resolver = self.dir.file(if is_pod { "resolv.conf" } else { "resolv-node.conf" });
         let mut child = Command::new(program);
         child.args(args);
         for variable in ["CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
@@ -87,9 +73,7 @@ impl World {
         // The child inherits the namespaces of the thread that starts it.
         netns.run(move || -> Result<Child> {
             see_resolver(&resolver)?;
-            child
-                .spawn()
-                .with_context(|| format!("cannot start {program} in {target}"))
+            child.spawn().with_context(|| format!("cannot start {program} in {target}"))
         })?
     }
 }
@@ -97,20 +81,12 @@ impl World {
 /// Puts the world's resolver over `/etc/resolv.conf`, for this thread and its children alone.
 fn see_resolver(resolver: &PathBuf) -> Result<()> {
     const SHARED: &str = "/etc/resolv.conf";
-    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS)
-        .context("cannot make a mount namespace (is this root?)")?;
+    unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).context("cannot make a mount namespace (is this root?)")?;
     // Nothing mounted here is seen outside; what the host unmounts goes here as well.
     let slave = MsFlags::MS_REC | MsFlags::MS_SLAVE;
-    mount(None::<&str>, "/", None::<&str>, slave, None::<&str>)
-        .context("cannot detach the mount namespace")?;
-    mount(
-        Some(resolver),
-        SHARED,
-        None::<&str>,
-        MsFlags::MS_BIND,
-        None::<&str>,
-    )
-    .with_context(|| format!("cannot put {} over {SHARED}", resolver.display()))
+    mount(None::<&str>, "/", None::<&str>, slave, None::<&str>).context("cannot detach the mount namespace")?;
+    mount(Some(resolver), SHARED, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+        .with_context(|| format!("cannot put {} over {SHARED}", resolver.display()))
 }
 
 /// Waits for a child with pipes; when time is up its whole process group is ended.
@@ -126,10 +102,7 @@ fn within(limit: Duration, child: Child) -> Result<Output> {
         Err(_) => {
             // Not reaped yet, so the group is still the child's.
             killpg(group, Signal::SIGKILL).context("it runs too long and cannot be ended")?;
-            Err(anyhow::anyhow!(
-                "it did not end within {} s",
-                limit.as_secs()
-            ))
+            Err(anyhow::anyhow!("it did not end within {} s", limit.as_secs()))
         }
     };
     drop(waiter.join());

@@ -67,10 +67,7 @@ impl World {
     pub fn open(name: &str) -> Result<Self> {
         check_world_name(name)?;
         let dir = RunDir::of(name);
-        ensure!(
-            dir.root().exists(),
-            "lab world {name} is not up; start it with `tidegate lab up`"
-        );
+        ensure!(dir.root().exists(), "lab world {name} is not up; start it with `tidegate lab up`");
         let state = dir.read_state()?;
         let relay_listen = state.relay.unwrap_or(builder::RELAY_LISTEN);
         Ok(Self {
@@ -102,11 +99,7 @@ impl World {
 
     pub fn node(&self, name: &str) -> Result<NodeSpec> {
         let nodes = self.nodes();
-        let known = nodes
-            .iter()
-            .map(|node| node.name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ");
+        let known = nodes.iter().map(|node| node.name.as_str()).collect::<Vec<_>>().join(", ");
         nodes
             .iter()
             .find(|node| node.name == name)
@@ -156,10 +149,7 @@ impl World {
     pub fn set_firewall(&self, node: &str, presets: &[Preset]) -> Result<()> {
         let spec = self.node(node)?;
         let resolver = self.pod(KUBE_DNS).ok().map(|pod| pod.address);
-        firewall::nft(
-            &self.place(node),
-            &firewall::presets(&spec, resolver, presets),
-        )?;
+        firewall::nft(&self.place(node), &firewall::presets(&spec, resolver, presets))?;
         Ok(())
     }
 
@@ -218,17 +208,9 @@ impl World {
     fn end(&mut self) -> Result<()> {
         self.down_on_drop = false;
         // Threads first: they hold sockets in the namespaces.
-        self.servers
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.servers.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
         let result = teardown::tear_down(&self.name);
-        for child in self
-            .children
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values_mut()
-        {
+        for child in self.children.get_mut().unwrap_or_else(PoisonError::into_inner).values_mut() {
             // It has ended; this only takes its exit status from the kernel.
             drop(child.try_wait());
         }
@@ -265,9 +247,7 @@ impl Drop for World {
 
 /// Refuses a name that could not be told from another world's in namespace and link names.
 pub(crate) fn check_world_name(name: &str) -> Result<()> {
-    let letters = name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let letters = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     ensure!(
         letters && (1..=20).contains(&name.len()),
         "lab world name {name:?} must be 1 to 20 characters of a-z and 0-9"

@@ -34,12 +34,7 @@ impl World {
                 }
                 None => free_address(&node, taken)?,
             };
-            let pod = Pod {
-                address,
-                host_link: host_link(&spec.name),
-                uid: manifests::new_uid()?,
-                spec,
-            };
+            let pod = Pod { address, host_link: host_link(&spec.name), uid: manifests::new_uid()?, spec };
             // Reserved before it is made, so that two threads do not make the same one.
             state.pods.push(pod.clone());
             self.dir.write_state(&state)?;
@@ -94,10 +89,7 @@ impl World {
                 .iter_mut()
                 .find(|pod| pod.spec.name == name)
                 .with_context(|| format!("lab world {} has no pod {name}", self.name))?;
-            pod.spec.labels = labels
-                .iter()
-                .map(|&(key, value)| (key.to_owned(), value.to_owned()))
-                .collect();
+            pod.spec.labels = labels.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
             let pod = pod.clone();
             self.dir.write_state(&state)?;
             pod

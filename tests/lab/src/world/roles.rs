@@ -98,18 +98,9 @@ impl World {
 
     /// The relay's peers, as its setting wants them.
     pub fn peers(&self) -> String {
-        let peer = |name: &str| {
-            format!(
-                "{name}=unix://{}",
-                self.dir.collector_socket(name).display()
-            )
-        };
+        let peer = |name: &str| format!("{name}=unix://{}", self.dir.collector_socket(name).display());
         let nodes = self.nodes();
-        nodes
-            .iter()
-            .map(|node| peer(&node.name))
-            .collect::<Vec<_>>()
-            .join(",")
+        nodes.iter().map(|node| peer(&node.name)).collect::<Vec<_>>().join(",")
     }
 
     /// A role's process, if it runs.
@@ -123,9 +114,7 @@ impl World {
         for node in &nodes {
             self.launch_collector(&node.name)?;
         }
-        nodes
-            .iter()
-            .try_for_each(|node| self.await_collector(&node.name))
+        nodes.iter().try_for_each(|node| self.await_collector(&node.name))
     }
 
     /// Starts the servers outside and the resolver pod.
@@ -135,12 +124,8 @@ impl World {
                 self.launch_servers(role)?;
                 continue;
             }
-            let thread =
-                ServerThread::start(&self.netns(serving_place(&role)?)?, self.servers(&role)?)?;
-            self.servers
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(thread);
+            let thread = ServerThread::start(&self.netns(serving_place(&role)?)?, self.servers(&role)?)?;
+            self.servers.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
         }
         Ok(())
     }
@@ -158,10 +143,9 @@ impl World {
     /// What a serving role serves.
     pub(crate) fn servers(&self, role: &Role) -> Result<Servers> {
         match role {
-            Role::Outside => Ok(Servers::Outside {
-                certificate: self.dir.file("server.pem"),
-                key: self.dir.file("server.key"),
-            }),
+            Role::Outside => {
+                Ok(Servers::Outside { certificate: self.dir.file("server.pem"), key: self.dir.file("server.key") })
+            }
             Role::KubeDns => Ok(Servers::KubeDns),
             Role::Traffic(_) => Ok(Servers::Traffic { ca: self.dir.ca() }),
             other => bail!("the {other} is not one of the lab's servers"),
@@ -180,9 +164,7 @@ impl World {
         self.launch(role.clone(), Some(&place), args)?;
         let netns = self.netns(&place)?;
         self.await_role(&role, || match port {
-            Some(port) => netns
-                .run(|| TcpStream::connect(("127.0.0.1", port)).is_ok())
-                .unwrap_or(false),
+            Some(port) => netns.run(|| TcpStream::connect(("127.0.0.1", port)).is_ok()).unwrap_or(false),
             None => self.running(&role).is_some(),
         })
     }
@@ -209,21 +191,17 @@ impl World {
 
     fn await_collector(&self, node: &str) -> Result<()> {
         let socket = self.dir.collector_socket(node);
-        self.await_role(&Role::Collector(node.to_owned()), || {
-            UnixStream::connect(&socket).is_ok()
-        })
+        self.await_role(&Role::Collector(node.to_owned()), || UnixStream::connect(&socket).is_ok())
     }
 
     fn launch(&self, role: Role, target: Option<&str>, args: Vec<String>) -> Result<()> {
         if let Some(id) = self.running(&role) {
-            bail!(
-                "the {role} runs already (process {}); stop it first",
-                id.pid
-            );
+            bail!("the {role} runs already (process {}); stop it first", id.pid);
         }
-        let binary = self.state().binary.clone().with_context(|| {
-            format!("the {role} needs the path of the tidegate program; give the world its binary")
-        })?;
+        let binary =
+            self.state().binary.clone().with_context(|| {
+                format!("the {role} needs the path of the tidegate program; give the world its binary")
+            })?;
         let netns = target.map(|target| self.netns(target)).transpose()?;
         let (log, pid_file) = self.dir.process_files(&role);
         let child = Launch {
@@ -265,23 +243,12 @@ impl World {
 
     fn end_role(&self, role: &Role, signal: Signal) -> Result<()> {
         let (log, pid_file) = self.dir.process_files(role);
-        let id = self
-            .running(role)
-            .with_context(|| format!("the {role} does not run"))?;
+        let id = self.running(role).with_context(|| format!("the {role} does not run"))?;
         id.signal(signal)?;
-        wait_until(
-            &format!("the end of the {role} after {signal}"),
-            PATIENCE,
-            || !id.is_alive(),
-        )
-        .with_context(|| log_tail(&log))?;
-        let status = self
-            .children()
-            .remove(role)
-            .map(|mut child| child.wait())
-            .transpose()?;
-        fs::remove_file(&pid_file)
-            .with_context(|| format!("cannot remove {}", pid_file.display()))?;
+        wait_until(&format!("the end of the {role} after {signal}"), PATIENCE, || !id.is_alive())
+            .with_context(|| log_tail(&log))?;
+        let status = self.children().remove(role).map(|mut child| child.wait()).transpose()?;
+        fs::remove_file(&pid_file).with_context(|| format!("cannot remove {}", pid_file.display()))?;
         if signal == Signal::SIGTERM {
             // A child that was asked to end and ends otherwise has something to say.
             let clean = status.is_none_or(|status| status.success());
@@ -313,9 +280,7 @@ fn bound_address(log: &Path, skip: u64) -> Option<SocketAddr> {
 }
 
 fn listening_address(text: &str) -> Option<SocketAddr> {
-    let lines = text
-        .lines()
-        .filter(|line| line.to_ascii_lowercase().contains("listen"));
+    let lines = text.lines().filter(|line| line.to_ascii_lowercase().contains("listen"));
     let part_of_address = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']');
     lines
         .flat_map(|line| line.split(move |c| !part_of_address(c)))
@@ -334,18 +299,9 @@ mod tests {
     #[test]
     fn the_relays_port_is_read_from_what_it_prints() {
         let wanted = Some("127.0.0.1:40123".parse().unwrap());
-        assert_eq!(
-            listening_address("relay listening on 127.0.0.1:40123\n"),
-            wanted
-        );
-        assert_eq!(
-            listening_address("INFO starting\nINFO listening address=127.0.0.1:40123 peers=3\n"),
-            wanted
-        );
-        assert_eq!(
-            listening_address("{\"msg\":\"listening\",\"at\":\"127.0.0.1:40123\"}"),
-            wanted
-        );
+        assert_eq!(listening_address("relay listening on 127.0.0.1:40123\n"), wanted);
+        assert_eq!(listening_address("INFO starting\nINFO listening address=127.0.0.1:40123 peers=3\n"), wanted);
+        assert_eq!(listening_address("{\"msg\":\"listening\",\"at\":\"127.0.0.1:40123\"}"), wanted);
         assert_eq!(listening_address("will listen on 127.0.0.1:0\n"), None);
     }
 }

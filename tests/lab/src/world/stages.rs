@@ -20,8 +20,7 @@ impl World {
         let nodes = self.nodes();
         for node in &nodes {
             let path = self.dir.node(&node.name).join("state");
-            fs::create_dir_all(&path)
-                .with_context(|| format!("cannot create {}", path.display()))?;
+            fs::create_dir_all(&path).with_context(|| format!("cannot create {}", path.display()))?;
         }
         for path in [self.dir.manifests(), self.dir.bpffs()] {
             fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -31,20 +30,10 @@ impl World {
             let path = self.dir.bpffs_of(&node.name);
             fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
         }
-        certificates::write(
-            &self.dir.ca(),
-            &self.dir.file("server.pem"),
-            &self.dir.file("server.key"),
-        )?;
+        certificates::write(&self.dir.ca(), &self.dir.file("server.pem"), &self.dir.file("server.key"))?;
         let resolver = |address| format!("nameserver {address}\noptions timeout:3 attempts:3\n");
-        write_atomically(
-            &self.dir.file("resolv.conf"),
-            resolver(KUBE_DNS_SERVICE).as_bytes(),
-        )?;
-        write_atomically(
-            &self.dir.file("resolv-node.conf"),
-            resolver(zone::RESOLVER).as_bytes(),
-        )?;
+        write_atomically(&self.dir.file("resolv.conf"), resolver(KUBE_DNS_SERVICE).as_bytes())?;
+        write_atomically(&self.dir.file("resolv-node.conf"), resolver(zone::RESOLVER).as_bytes())?;
         manifests::write_cluster(&self.dir.manifests(), &nodes, &["default", "kube-system"])
     }
 
@@ -81,19 +70,12 @@ impl World {
             "server": relay,
             "peers": self.peers(),
         });
-        let text =
-            serde_yaml_ng::to_string(&config).context("cannot encode the world's settings")?;
+        let text = serde_yaml_ng::to_string(&config).context("cannot encode the world's settings")?;
         write_atomically(&self.dir.file("config.yaml"), text.as_bytes())
     }
 }
 
 fn mount_bpffs(path: &Path) -> Result<()> {
-    mount(
-        Some("bpf"),
-        path,
-        Some("bpf"),
-        MsFlags::empty(),
-        Some("mode=0700"),
-    )
-    .with_context(|| format!("cannot mount a bpffs at {} (is this root?)", path.display()))
+    mount(Some("bpf"), path, Some("bpf"), MsFlags::empty(), Some("mode=0700"))
+        .with_context(|| format!("cannot mount a bpffs at {} (is this root?)", path.display()))
 }
