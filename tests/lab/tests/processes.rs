@@ -74,6 +74,8 @@ fn run_tests(args: &[String]) -> ExitCode {
         failed += u32::from(word == "FAILED");
         writeln!(out, "test {name} ... {word}").unwrap();
     }
+    let outcome = if failed == 0 { "ok" } else { "FAILED" };
+    writeln!(out, "test result: {outcome}. {passed} passed; {failed} failed").unwrap();
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
