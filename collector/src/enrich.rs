@@ -59,11 +59,11 @@ impl Numbering {
     }
 }
 
-/// Whether the event opens a connection of another node's endpoint to the outside: its name comes
-/// from that node, perhaps a moment later.
+/// Whether the event is the first of a connection of another node's endpoint to the outside, or the
+/// only one of a packet that was dropped: its name comes from that node, perhaps a moment later.
 #[must_use]
 pub fn may_wait(event: &KernelEvent) -> bool {
-    event.kind == kind::NEW && event.point == point::FROM_OVERLAY
+    matches!(event.kind, kind::NEW | kind::DROP) && event.point == point::FROM_OVERLAY
 }
 
 /// Both sides of an event's connection: who opened it, and who was called.
