@@ -1,5 +1,6 @@
 //! What a policy selects leaves from the policy's address and gets its answers.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use tidegate_lab::{ECHO_PORTS, PodSpec};
@@ -49,17 +50,19 @@ fn check(nodes: Nodes) {
 /// TCP small and bulk both ways, UDP of several sizes, echo.
 fn talk(site: &Site, pod: &str, egress: Ipv4Addr, what: &dyn Fn(&str) -> String) {
     let echo = SocketAddr::from((HOST, ECHO_PORTS[0]));
-    let seen = site.at(pod, || client::who(MIRROR, ANSWER));
-    assert_eq!(seen.unwrap_or_else(|_| panic!("{}", what("TCP"))).ip(), egress, "{}", what("TCP"));
-    let seen = site.at(pod, || client::who_by_datagram(MIRROR, ANSWER));
-    assert_eq!(seen.unwrap_or_else(|_| panic!("{}", what("UDP"))).ip(), egress, "{}", what("UDP"));
-    site.at(pod, || client::download(WEB, BULK as u64, |_| true)).unwrap_or_else(|_| panic!("{}", what("download")));
-    site.at(pod, || client::upload(WEB, BULK)).unwrap_or_else(|_| panic!("{}", what("upload")));
+    assert_eq!(done(site.at(pod, || client::who(MIRROR, ANSWER)), what("TCP")).ip(), egress);
+    assert_eq!(done(site.at(pod, || client::who_by_datagram(MIRROR, ANSWER)), what("UDP")).ip(), egress);
+    done(site.at(pod, || client::download(WEB, BULK as u64, |_| true)), what("download"));
+    done(site.at(pod, || client::upload(WEB, BULK)), what("upload"));
     for size in [10, 1200, 1400] {
         for checksum in [true, false] {
-            let result = site.at(pod, || client::echo(echo, size, checksum));
-            result.unwrap_or_else(|_| panic!("{}", what(&format!("UDP echo, {size} bytes, checksum {checksum}"))));
+            let deed = what(&format!("UDP echo, {size} bytes, checksum {checksum}"));
+            done(site.at(pod, || client::echo(echo, size, checksum)), deed);
         }
     }
-    site.at(pod, || client::ping(HOST, ANSWER)).unwrap_or_else(|_| panic!("{}", what("ICMP echo")));
+    done(site.at(pod, || client::ping(HOST, ANSWER)), what("ICMP echo"));
+}
+
+fn done<T>(result: io::Result<T>, what: String) -> T {
+    result.unwrap_or_else(|error| panic!("{what}: {error}"))
 }

@@ -17,6 +17,8 @@ use crate::mirror;
 /// Between two connections: enough of them, and time left for the rest of the machine.
 const PAUSE: Duration = Duration::from_millis(2);
 
+const KINDS: [&str; 3] = ["TCP", "UDP", "ICMP"];
+
 /// Threads in a pod's namespace that open connections until the value goes.
 pub(crate) struct Load {
     shared: Arc<Shared>,
@@ -26,7 +28,7 @@ pub(crate) struct Load {
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
-    /// TCP, UDP, ICMP.
+    /// As [`KINDS`] are.
     answered: [AtomicU64; 3],
     failures: Mutex<Vec<String>>,
     seen_as: Mutex<BTreeSet<IpAddr>>,
@@ -38,16 +40,16 @@ impl Load {
         let shared = Arc::new(Shared::default());
         let mirror = SocketAddr::from((to, mirror::PORT));
         let spawn = || {
-            let tcp = Arc::clone(&shared);
-            let udp = Arc::clone(&shared);
-            let icmp = Arc::clone(&shared);
-            vec![
-                thread::spawn(move || tcp.run(0, || client::who(mirror, patience).map(|seen| Some(seen.ip())))),
-                thread::spawn(move || {
-                    udp.run(1, || client::who_by_datagram(mirror, patience).map(|seen| Some(seen.ip())));
-                }),
-                thread::spawn(move || icmp.run(2, || client::ping(to, patience).map(|()| None))),
-            ]
+            let kinds: [Box<dyn Fn() -> io::Result<Option<IpAddr>> + Send>; 3] = [
+                Box::new(move || client::who(mirror, patience).map(|seen| Some(seen.ip()))),
+                Box::new(move || client::who_by_datagram(mirror, patience).map(|seen| Some(seen.ip()))),
+                Box::new(move || client::ping(to, patience).map(|()| None)),
+            ];
+            let started = kinds.into_iter().enumerate().map(|(kind, connect)| {
+                let shared = Arc::clone(&shared);
+                thread::spawn(move || shared.run(kind, connect))
+            });
+            started.collect()
         };
         let threads = world.in_netns(pod, spawn).unwrap();
         Self { shared, threads }
@@ -55,7 +57,7 @@ impl Load {
 
     /// Waits until `more` new connections of each kind were answered.
     pub(crate) fn goes_on(&self, more: u64, when: &str) {
-        for (kind, count) in ["TCP", "UDP", "ICMP"].iter().zip(&self.shared.answered) {
+        for (kind, count) in KINDS.iter().zip(&self.shared.answered) {
             let wanted = count.load(Ordering::Relaxed) + more;
             let what = format!("{more} more answers over {kind} {when}");
             let waited = wait_until(&what, client::ANSWER * 2, || count.load(Ordering::Relaxed) >= wanted);
@@ -102,7 +104,7 @@ impl Shared {
                     self.answered[kind].fetch_add(1, Ordering::Relaxed);
                     self.seen_as.lock().unwrap().extend(seen);
                 }
-                Err(error) => self.failures.lock().unwrap().push(format!("{}: {error}", ["TCP", "UDP", "ICMP"][kind])),
+                Err(error) => self.failures.lock().unwrap().push(format!("{}: {error}", KINDS[kind])),
             }
             thread::sleep(PAUSE);
         }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::thread;
 
 use crate::client::{self, ANSWER, Connection};
-use crate::site::{BY_WORKER2, HOST, MIRROR, Nodes, Site, assert_only, selected_pod};
+use crate::site::{BY_WORKER, BY_WORKER2, HOST, MIRROR, Nodes, Site, assert_only, selected_pod};
 
 const CONNECTIONS: u16 = 400;
 
@@ -18,6 +18,21 @@ fn pods_with_equal_ports_on_two_nodes_never_share_a_translation() {
 #[test]
 fn pods_with_equal_ports_on_one_node_never_share_a_translation() {
     check("on-worker", "also-on-worker");
+}
+
+#[test]
+fn a_port_that_is_used_again_at_once_is_a_new_connection() {
+    let pods = vec![selected_pod("local", "worker", "worker"), selected_pod("remote", "worker", "worker2").bridged()];
+    let Some(site) = Site::with_policies(Nodes::Filtered, pods) else { return };
+    for (pod, egress) in [("local", BY_WORKER), ("remote", BY_WORKER2)] {
+        let again = || {
+            let mut connection = Connection::open_from(20_000, MIRROR, ANSWER)?;
+            let seen = connection.ask()?;
+            connection.abort().map(|()| seen.ip())
+        };
+        let seen = site.at(pod, || (0..CONNECTIONS).map(|_| again()).collect::<io::Result<BTreeSet<_>>>());
+        assert_eq!(seen.unwrap_or_else(|error| panic!("{pod}: {error}")), [egress.into()].into(), "{pod}");
+    }
 }
 
 /// 400 times: both pods connect to one server from the same port, at the same time.

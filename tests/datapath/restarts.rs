@@ -15,7 +15,7 @@ const IDLE: usize = 20;
 const MORE: u64 = 20;
 
 /// A way to end the collector of a node.
-type EndCollector = fn(&World, &str) -> anyhow::Result<()>;
+type End = fn(&World, &str) -> anyhow::Result<()>;
 
 #[test]
 fn traffic_goes_on_by_the_egress_address_while_collectors_of_plain_nodes_die() {
@@ -52,10 +52,10 @@ fn check_deaths(nodes: Nodes) {
             assert_eq!(now, *seen, "{when}");
         }
     };
-    let end: [(&str, EndCollector); 2] = [("killed", World::kill_collector), ("stopped", World::stop_collector)];
+    let ways: [(&str, End); 2] = [("killed", World::kill_collector), ("stopped", World::stop_collector)];
     for round in 0..ROUNDS {
         for node in ["worker", "worker2"] {
-            let (how, end) = end[round % 2];
+            let (how, end) = ways[round % 2];
             end(&site, node).unwrap();
             all_is_well(&format!("with the collector of {node} {how}, round {round}"));
             site.start_collector(node).unwrap();
