@@ -14,7 +14,7 @@ help: ## Print this list
 .PHONY: run
 run: dependencies ## Build the program, and run it in the lab until Ctrl-C (as root)
 	@echo "== building the program"
-	cargo build --profile ci --bin tidegate
+	cargo build --profile ci --workspace --bin tidegate
 	$(PROGRAM) lab up --foreground
 
 .PHONY: test
