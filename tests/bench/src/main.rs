@@ -21,13 +21,16 @@ mod table;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use clap::ArgMatches;
+use tidegate_ops::stop::Signal;
+
 use crate::options::{Options, Part};
 
 fn main() -> ExitCode {
     let matches = options::command().get_matches();
     let outcome = match matches.subcommand() {
         Some((flows::SERVE, matches)) => flows::serve(matches),
-        _ => Options::read(&matches).and_then(|options| run(&options)),
+        _ => run(&matches),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -38,13 +41,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(options: &Options) -> anyhow::Result<()> {
+fn run(matches: &ArgMatches) -> anyhow::Result<()> {
+    // It only waits for signals.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let stop = runtime.block_on(async { Signal::from_os() })?;
+    let options = Options::read(matches, stop)?;
     writeln!(io::stdout(), "{}\n", cpu::surroundings()?)?;
     for part in &options.parts {
         let text = match part {
-            Part::Datapath => datapath::run(options)?,
-            Part::Observe => observe::run(options)?,
-            Part::Relay => relay::run(options)?,
+            Part::Datapath => datapath::run(&options)?,
+            Part::Observe => observe::run(&options)?,
+            Part::Relay => relay::run(&options)?,
         };
         writeln!(io::stdout(), "{text}")?;
     }

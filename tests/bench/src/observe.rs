@@ -47,6 +47,7 @@ pub(crate) fn run(options: &Options) -> Result<String> {
     let mut source = Source::new()?;
     let [mut events, mut all, mut with_info, mut by_pod, mut by_name] = [const { Vec::new() }; 5];
     for _ in 0..options.rounds {
+        options.go_on()?;
         events.push(source.events_per_second()?);
         all.push(sent(&server, &mut asker, ask::all())?);
         with_info.push(sent(&server, &mut asker, with_our_facts())?);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use tidegate_ops::stop::Signal;
 
 use crate::flows;
 
@@ -35,6 +36,8 @@ pub(crate) struct Options {
     pub(crate) slice: Duration,
     /// The `tidegate` program that is measured.
     pub(crate) program: PathBuf,
+    /// Set when the user has had enough.
+    pub(crate) stop: Signal,
 }
 
 /// The command line.
@@ -57,7 +60,7 @@ impl Options {
     ///
     /// # Errors
     /// When there is no program to measure.
-    pub(crate) fn read(matches: &ArgMatches) -> Result<Self> {
+    pub(crate) fn read(matches: &ArgMatches, stop: Signal) -> Result<Self> {
         let only: Vec<_> = matches.get_many::<String>("only").into_iter().flatten().collect();
         let wanted = |name: &str| only.is_empty() || only.iter().any(|one| *one == name);
         let program = match matches.get_one::<PathBuf>("program") {
@@ -71,7 +74,17 @@ impl Options {
             rounds: matches.get_one::<u32>("rounds").map_or(10, |rounds| *rounds as usize),
             slice: Duration::from_millis(number("slice")),
             program,
+            stop,
         })
+    }
+
+    /// To be asked between two measures: what was built is then taken down as at the end.
+    ///
+    /// # Errors
+    /// When the user wants to end.
+    pub(crate) fn go_on(&self) -> Result<()> {
+        ensure!(!self.stop.is_set(), "interrupted");
+        Ok(())
     }
 }
 
@@ -81,7 +94,7 @@ mod tests {
 
     fn read(words: &[&str]) -> Options {
         let words = ["bench", "--program", "/bin/true"].iter().chain(words);
-        Options::read(&command().try_get_matches_from(words).unwrap()).unwrap()
+        Options::read(&command().try_get_matches_from(words).unwrap(), Signal::manual().1).unwrap()
     }
 
     #[test]

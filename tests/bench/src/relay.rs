@@ -43,6 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<String> {
     asker.await_status("a relay with all its nodes", |status| status.num_connected_nodes == Some(COLLECTORS))?;
     let [mut by_cpu, mut by_clock] = [const { Vec::new() }; 2];
     for _ in 0..options.rounds {
+        options.go_on()?;
         let (before, began) = (relay.cpu()?, Instant::now());
         let flows = asker.flows(ask::all())?;
         let (used, took) = (relay.cpu()? - before, began.elapsed());

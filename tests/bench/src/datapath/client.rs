@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::socket::{setsockopt, sockopt};
+use nix::sys::time::{TimeVal, TimeValLike as _};
 
 use super::server::{CHUNK, MESSAGE};
 
@@ -68,6 +69,7 @@ pub(crate) fn connections_in_parallel(servers: &[SocketAddr], slice: Duration) -
 /// Sends until told to end.
 pub(crate) fn send(server: SocketAddr, end: &AtomicBool) -> io::Result<()> {
     let mut stream = connect(server)?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     let chunk = vec![0; CHUNK];
     while !end.load(Ordering::Relaxed) {
         stream.write_all(&chunk)?;
@@ -97,7 +99,9 @@ pub(crate) fn receive(server: SocketAddr, run_up: Duration, slice: Duration) -> 
 
 fn connect(server: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(server)?;
-    setsockopt(&stream, sockopt::TcpNoDelay, &true)?;
+    // What is sent is never more than one request ahead of its answer, so Nagle's algorithm holds
+    // nothing back and needs no setting.
+    setsockopt(&stream, sockopt::ReceiveTimeout, &TimeVal::seconds(PATIENCE.as_secs().cast_signed()))?;
     Ok(stream)
 }
 

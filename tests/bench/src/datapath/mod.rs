@@ -27,6 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<String> {
     let mut turns: Vec<Vec<Turn>> = vec![Vec::new(); sites.len()];
     for round in 0..options.rounds {
         for place in 0..sites.len() {
+            options.go_on()?;
             let index = (place + round) % sites.len();
             turns[index].push(turn::take(&sites[index], round, options.slice)?);
         }

@@ -3,8 +3,8 @@
 //! Every port has a thread that serves one connection after the other, so that a connection
 //! costs the server no thread.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,7 +50,7 @@ impl Servers {
         for port in FIRST_PORT..=SOURCE {
             let address = SocketAddr::from((address, port));
             let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
-            // Accepted sockets inherit both; a client that vanished must not hold a port for ever.
+            // Accepted sockets inherit both. A client that vanished must not hold a port for ever.
             setsockopt(&listener, sockopt::TcpNoDelay, &true)?;
             setsockopt(&listener, sockopt::ReceiveTimeout, &TimeVal::seconds(30))?;
             let listener = Arc::new(listener);
@@ -86,7 +86,7 @@ impl Drop for Servers {
 
 /// Answers each request with the four bytes of its sender's address as seen here.
 fn answer(listener: &TcpListener) {
-    while let Ok((mut stream, peer)) = listener.accept() {
+    while let Some((mut stream, peer)) = next(listener) {
         let mut reply = [0; MESSAGE];
         if let SocketAddr::V4(peer) = peer {
             reply[..4].copy_from_slice(&peer.ip().octets());
@@ -98,7 +98,7 @@ fn answer(listener: &TcpListener) {
 
 fn take(listener: &TcpListener, taken: &AtomicU64) {
     let mut chunk = vec![0; CHUNK];
-    while let Ok((mut stream, _)) = listener.accept() {
+    while let Some((mut stream, _)) = next(listener) {
         while let Ok(length @ 1..) = stream.read(&mut chunk) {
             taken.fetch_add(length as u64, Ordering::Relaxed);
         }
@@ -107,7 +107,41 @@ fn take(listener: &TcpListener, taken: &AtomicU64) {
 
 fn give(listener: &TcpListener) {
     let chunk = vec![0; CHUNK];
-    while let Ok((mut stream, _)) = listener.accept() {
+    while let Some((mut stream, _)) = next(listener) {
         while stream.write_all(&chunk).is_ok() {}
+    }
+}
+
+/// The next connection; none once the listener is shut down.
+fn next(listener: &TcpListener) -> Option<(TcpStream, SocketAddr)> {
+    loop {
+        match listener.accept() {
+            Ok(connection) => return Some(connection),
+            // The time limit of reads is also that of this wait.
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_port_waits_for_its_next_connection_however_long_it_is_idle() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        setsockopt(&listener, sockopt::ReceiveTimeout, &TimeVal::milliseconds(1)).unwrap();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| next(&listener).is_some());
+            // Many times the limit that reads have.
+            thread::sleep(Duration::from_millis(20));
+            let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            assert!(waiting.join().unwrap());
+        });
+        shutdown(listener.as_raw_fd(), Shutdown::Both).unwrap();
+        assert!(next(&listener).is_none());
     }
 }
