@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
+use super::pin;
 use super::server::{CHUNK, MESSAGE};
 
 /// How long a connection or an answer may take before it counts as broken.
@@ -20,6 +21,12 @@ pub(crate) fn seen_as(server: SocketAddr) -> io::Result<Ipv4Addr> {
     let mut stream = TcpStream::connect_timeout(&server, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     exchange(&mut stream)
+}
+
+/// Does what a lone client does on the CPU of its server.
+pub(crate) fn alone<T>(work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pin::to_first_cpu().map_err(io::Error::other)?;
+    work()
 }
 
 /// Requests on one connection for as long as `slice`; how long each took, in nanoseconds.

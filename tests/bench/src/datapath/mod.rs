@@ -2,9 +2,11 @@
 //!
 //! Each way ([`site::Way`]) has a world of its own with the same links, and takes its turn in
 //! every round; the order rotates, so that no way is always the one after a pause. [`client`]
-//! and [`server`] are the two ends, [`turn`] is one way's turn. A ratio is taken within a round.
+//! and [`server`] are the two ends, [`pin`] says where they run, [`turn`] is one way's turn. A ratio is
+//! taken within a round.
 
 mod client;
+mod pin;
 mod server;
 mod site;
 mod turn;

@@ -14,14 +14,19 @@ use anyhow::{Context as _, Result};
 use nix::sys::socket::{Shutdown, setsockopt, shutdown, sockopt};
 use nix::sys::time::{TimeVal, TimeValLike as _};
 
+use super::pin;
+
 /// Bytes of a request and of its answer.
 pub(crate) const MESSAGE: usize = 32;
-/// Ports that answer. A client's used ports rest for a minute (TIME_WAIT), so connections are
-/// spread over the rounds: a port is not used again before that.
-pub(crate) const ANSWERING: u16 = 32;
+/// Ports that answer a lone client, on its CPU. A client's used ports rest for a minute (TIME_WAIT),
+/// so connections are spread over the rounds: a port is not used again before that.
+const LONE: u16 = 16;
+/// Ports that answer clients in parallel, on any CPU.
+const SHARED: u16 = 32;
 const FIRST_PORT: u16 = 7000;
+const FIRST_SHARED: u16 = FIRST_PORT + LONE;
 /// The port that takes bytes.
-pub(crate) const SINK: u16 = FIRST_PORT + ANSWERING;
+pub(crate) const SINK: u16 = FIRST_SHARED + SHARED;
 /// The port that gives bytes.
 pub(crate) const SOURCE: u16 = SINK + 1;
 /// What bulk transfers read and write at once.
@@ -35,9 +40,14 @@ pub(crate) struct Servers {
     taken: Arc<AtomicU64>,
 }
 
-/// The port number `index` of those that answer, counted round.
-pub(crate) fn port(index: usize) -> u16 {
-    FIRST_PORT + (index % usize::from(ANSWERING)) as u16
+/// The port number `index` for a lone client, counted round.
+pub(crate) fn lone(index: usize) -> u16 {
+    FIRST_PORT + (index % usize::from(LONE)) as u16
+}
+
+/// The port number `index` for one of many clients, counted round.
+pub(crate) fn shared(index: usize) -> u16 {
+    FIRST_SHARED + (index % usize::from(SHARED)) as u16
 }
 
 impl Servers {
@@ -59,7 +69,9 @@ impl Servers {
             let serve = move || match port {
                 SINK => take(&listener, &taken),
                 SOURCE => give(&listener),
-                _ => answer(&listener),
+                FIRST_SHARED.. => answer(&listener),
+                // A refusal shows at the other end, which is refused the same.
+                _ => pin::to_first_cpu().map_or((), |()| answer(&listener)),
             };
             servers.threads.push(thread::Builder::new().name(format!("port {port}")).spawn(serve)?);
         }

@@ -170,7 +170,7 @@ impl Site {
         let socket = self.world.dir().collector_socket(NODE);
         let mut asker = Asker::connect(&format!("unix://{}", socket.display()))?;
         asker.await_status("a flow of the pod", |status| {
-            drop(self.in_pod(|| client::seen_as(to(0))));
+            drop(self.in_pod(|| client::seen_as(at(server::lone(0)))));
             status.seen_flows > 0
         })?;
         Ok(())
@@ -180,7 +180,7 @@ impl Site {
     fn await_way(&self) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match self.in_pod(|| client::seen_as(to(0))) {
+            match self.in_pod(|| client::seen_as(at(server::lone(0)))) {
                 Ok(seen) if seen == self.source => return Ok(()),
                 last => ensure!(
                     Instant::now() < deadline,
@@ -192,11 +192,6 @@ impl Site {
             thread::sleep(Duration::from_millis(20));
         }
     }
-}
-
-/// The server at the port number `index` of those that answer.
-pub(crate) fn to(index: usize) -> SocketAddr {
-    at(server::port(index))
 }
 
 /// The server at a port.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::client;
-use super::server::{SINK, SOURCE};
-use super::site::{Site, at, to};
+use super::server::{self, SINK, SOURCE};
+use super::site::{Site, at};
 use crate::cpu;
 use crate::ratio::quantile;
 
@@ -76,10 +76,11 @@ pub(crate) struct Turn {
 pub(crate) fn take(site: &Site, round: usize, slice: Duration) -> Result<Turn> {
     let before = site.collector_cpu()?;
     site.resume()?;
-    let server = to(round);
-    let rr = timed(site, || site.in_pod(|| client::requests(server, slice)))?;
-    let crr = timed(site, || site.in_pod(|| client::connections(server, slice)))?;
-    let servers: Vec<SocketAddr> = (0..CLIENTS).map(|client| to(round * CLIENTS + client)).collect();
+    let server = at(server::lone(round));
+    let rr = timed(site, || site.in_pod(|| client::alone(|| client::requests(server, slice))))?;
+    let crr = timed(site, || site.in_pod(|| client::alone(|| client::connections(server, slice))))?;
+    let clients = round * CLIENTS..(round + 1) * CLIENTS;
+    let servers: Vec<SocketAddr> = clients.map(|client| at(server::shared(client))).collect();
     let parallel = timed(site, || site.in_pod(|| client::connections_in_parallel(&servers, slice)))?;
     let out = bits(bulk_out(site, slice)?);
     let back = bits(site.in_pod(|| client::receive(at(SOURCE), RUN_UP, slice))?);
