@@ -4,8 +4,10 @@
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::libc::linger;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrIn, bind, connect, recv, send, setsockopt,
@@ -34,7 +36,7 @@ impl Connection {
             setsockopt(&socket, sockopt::ReuseAddr, &true)?;
             bind(socket.as_raw_fd(), &SockaddrIn::from(SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port)))?;
         }
-        connect(socket.as_raw_fd(), &ipv4(to))?;
+        connect_when_free(&socket, to, patience)?;
         Ok(Self { stream: BufReader::new(TcpStream::from(socket)) })
     }
 
@@ -166,6 +168,18 @@ fn head(stream: &mut BufReader<TcpStream>) -> io::Result<String> {
         }
     }
     Ok(head)
+}
+
+/// Connects. A connection between the same ports that has just ended may still be there: a process
+/// that another thread has forked holds a copy of its descriptor until it executes its program.
+fn connect_when_free(socket: &OwnedFd, to: SocketAddr, patience: Duration) -> io::Result<()> {
+    let end = Instant::now() + patience;
+    loop {
+        match connect(socket.as_raw_fd(), &ipv4(to)) {
+            Err(Errno::EADDRNOTAVAIL) if Instant::now() < end => thread::sleep(Duration::from_millis(1)),
+            done => return Ok(done?),
+        }
+    }
 }
 
 fn stream_socket(patience: Duration) -> io::Result<OwnedFd> {
