@@ -71,7 +71,7 @@ impl Query {
         let selection = &self.selection;
         let time =
             |time: Timestamp| prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() };
-        let options = FlowsOptions { flow_info: true };
+        let options = FlowsOptions { flow_info: true, ..FlowsOptions::default() };
         let extensions = self.flow_info.then(|| Any::from_msg(&options)).transpose()?;
         Ok(GetFlowsRequest {
             number: selection.number,

@@ -217,7 +217,7 @@ impl Condition {
             Self::Reply(wanted) => match (flow.reply, flow.verdict) {
                 (Some(reply), _) => wanted.contains(&reply),
                 (None, Verdict::Dropped) => wanted.contains(&false),
-                (None, Verdict::Forwarded) => false,
+                (None, _) => false,
             },
             Self::TcpFlags(wanted) => match flow.l4 {
                 crate::flow::L4::Tcp { flags, .. } => wanted.iter().any(|want| flags & want == *want),

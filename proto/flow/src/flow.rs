@@ -61,6 +61,19 @@ impl Flow {
         self.l4.ports().map(|(_, destination)| destination)
     }
 
+    /// What became of it, in one word.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        let egress = self.translation.as_ref().and_then(|translation| translation.egress);
+        match self.verdict {
+            Verdict::Dropped => Outcome::Dropped,
+            Verdict::Audit => Outcome::Audit,
+            Verdict::Error => Outcome::Error,
+            _ if egress.is_some() => Outcome::Translated,
+            _ => Outcome::Forwarded,
+        }
+    }
+
     /// The egress address of the packet that carries it, the one on its way out; `None` for a
     /// reply, whose destination is the pod again.
     #[must_use]
@@ -179,6 +192,51 @@ pub enum Verdict {
     Forwarded = 1,
     /// It did not.
     Dropped = 2,
+    /// It could not be judged. This and what follows comes from other programs only.
+    Error = 3,
+    /// It went on, and a policy in audit mode would have dropped it.
+    Audit = 4,
+    /// It was sent to a proxy.
+    Redirected = 5,
+    /// A point that says nothing about its fate saw it.
+    Traced = 6,
+    /// A socket's address was replaced.
+    Translated = 7,
+    /// Nobody said.
+    Unknown = 0,
+}
+
+/// What became of a flow, in one word: its verdict, with our translation told apart. Numbers are
+/// those of `tidegate.v1.Outcome`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Outcome {
+    /// It went on as it was.
+    Forwarded = 1,
+    /// It went on by an egress address.
+    Translated = 2,
+    /// It did not go on.
+    Dropped = 3,
+    /// It went on, against a policy in audit mode.
+    Audit = 4,
+    /// It could not be judged.
+    Error = 5,
+}
+
+impl Outcome {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Forwarded, Self::Translated, Self::Dropped, Self::Audit, Self::Error];
+
+    /// Its name in filters and answers.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Translated => "translated",
+            Self::Dropped => "dropped",
+            Self::Audit => "audit",
+            Self::Error => "error",
+        }
+    }
 }
 
 /// Direction seen from the endpoint; numbers as in `flow.TrafficDirection`.

@@ -42,11 +42,21 @@ pub mod relay {
     include!("gen/relay.rs");
 }
 
-/// Our own package, `tidegate.v1`.
-pub mod v1 {
-    #![allow(missing_debug_implementations, unreachable_pub, unused_qualifications, clippy::all, reason = "generated")]
-    include!("gen/tidegate.v1.rs");
+/// Our own package, in the place where generated code looks for its neighbours.
+mod tidegate {
+    pub mod v1 {
+        #![allow(
+            missing_debug_implementations,
+            unreachable_pub,
+            unused_qualifications,
+            clippy::all,
+            reason = "generated"
+        )]
+        include!("gen/tidegate.v1.rs");
+    }
 }
+
+pub use tidegate::v1;
 
 /// An encoded `google.protobuf.FileDescriptorSet` of every package here and of the well-known
 /// types they use: what server reflection serves and [`json`] reads.

@@ -9,7 +9,7 @@ use prost::Message;
 use prost_build::{Service, ServiceGenerator};
 
 /// Every file that is compiled, relative to one of [`includes`].
-const FILES: [&str; 10] = [
+const FILES: [&str; 12] = [
     "flow/event.proto",
     "flow/filter.proto",
     "flow/flow.proto",
@@ -18,7 +18,9 @@ const FILES: [&str; 10] = [
     "relay/relay.proto",
     "tidegate/v1/config.proto",
     "tidegate/v1/egress.proto",
+    "tidegate/v1/filter.proto",
     "tidegate/v1/flow_info.proto",
+    "tidegate/v1/history.proto",
     "tidegate/v1/names.proto",
 ];
 

@@ -879,6 +879,92 @@ pub mod egress_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Filter {
+    #[prost(message, optional, tag = "1")]
+    pub flow: ::core::option::Option<super::super::flow::FlowFilter>,
+    #[prost(string, repeated, tag = "2")]
+    pub egress_policy: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub egress_gateway: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint32, repeated, tag = "4")]
+    pub snat_port: ::prost::alloc::vec::Vec<u32>,
+    #[prost(bool, optional, tag = "5")]
+    pub unresolved: ::core::option::Option<bool>,
+    #[prost(uint32, repeated, tag = "6")]
+    pub dns_rcode: ::prost::alloc::vec::Vec<u32>,
+    #[prost(enumeration = "Outcome", repeated, tag = "7")]
+    pub outcome: ::prost::alloc::vec::Vec<i32>,
+    #[prost(message, repeated, tag = "8")]
+    pub destination_port_range: ::prost::alloc::vec::Vec<PortRange>,
+    #[prost(message, repeated, tag = "9")]
+    pub source_port_range: ::prost::alloc::vec::Vec<PortRange>,
+}
+impl ::prost::Name for Filter {
+    const NAME: &'static str = "Filter";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.Filter".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.Filter".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PortRange {
+    #[prost(uint32, tag = "1")]
+    pub first: u32,
+    #[prost(uint32, tag = "2")]
+    pub last: u32,
+}
+impl ::prost::Name for PortRange {
+    const NAME: &'static str = "PortRange";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.PortRange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.PortRange".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum Outcome {
+    Unspecified = 0,
+    Forwarded = 1,
+    Translated = 2,
+    Dropped = 3,
+    Audit = 4,
+    Error = 5,
+}
+impl Outcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "OUTCOME_UNSPECIFIED",
+            Self::Forwarded => "OUTCOME_FORWARDED",
+            Self::Translated => "OUTCOME_TRANSLATED",
+            Self::Dropped => "OUTCOME_DROPPED",
+            Self::Audit => "OUTCOME_AUDIT",
+            Self::Error => "OUTCOME_ERROR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "OUTCOME_FORWARDED" => Some(Self::Forwarded),
+            "OUTCOME_TRANSLATED" => Some(Self::Translated),
+            "OUTCOME_DROPPED" => Some(Self::Dropped),
+            "OUTCOME_AUDIT" => Some(Self::Audit),
+            "OUTCOME_ERROR" => Some(Self::Error),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlowInfo {
     #[prost(uint64, tag = "1")]
     pub boot: u64,
@@ -925,10 +1011,14 @@ impl ::prost::Name for FlowInfo {
         "/tidegate.v1.FlowInfo".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct FlowsOptions {
     #[prost(bool, tag = "1")]
     pub flow_info: bool,
+    #[prost(message, repeated, tag = "2")]
+    pub allow: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(message, repeated, tag = "3")]
+    pub deny: ::prost::alloc::vec::Vec<Filter>,
 }
 impl ::prost::Name for FlowsOptions {
     const NAME: &'static str = "FlowsOptions";
@@ -1027,6 +1117,1160 @@ impl NameConfidence {
             "NAME_CONFIDENCE_HIGH" => Some(Self::High),
             _ => None,
         }
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Query {
+    #[prost(message, optional, tag = "1")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, repeated, tag = "3")]
+    pub allow: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(message, repeated, tag = "4")]
+    pub deny: ::prost::alloc::vec::Vec<Filter>,
+}
+impl ::prost::Name for Query {
+    const NAME: &'static str = "Query";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.Query".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.Query".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PageRequest {
+    #[prost(message, optional, tag = "1")]
+    pub query: ::core::option::Option<Query>,
+    #[prost(bool, tag = "2")]
+    pub oldest_first: bool,
+    #[prost(string, tag = "3")]
+    pub cursor: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub limit: u32,
+    #[prost(uint32, tag = "5")]
+    pub budget_ms: u32,
+}
+impl ::prost::Name for PageRequest {
+    const NAME: &'static str = "PageRequest";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.PageRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.PageRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PageResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub flows: ::prost::alloc::vec::Vec<super::super::flow::Flow>,
+    #[prost(string, tag = "2")]
+    pub next: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub budget_spent: bool,
+}
+impl ::prost::Name for PageResponse {
+    const NAME: &'static str = "PageResponse";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.PageResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.PageResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HistogramRequest {
+    #[prost(message, optional, tag = "1")]
+    pub query: ::core::option::Option<Query>,
+    #[prost(uint32, tag = "2")]
+    pub buckets: u32,
+    #[prost(uint32, tag = "3")]
+    pub budget_ms: u32,
+}
+impl ::prost::Name for HistogramRequest {
+    const NAME: &'static str = "HistogramRequest";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.HistogramRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.HistogramRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct HistogramResponse {
+    #[prost(message, optional, tag = "1")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint64, tag = "2")]
+    pub step_ns: u64,
+    #[prost(message, repeated, tag = "3")]
+    pub buckets: ::prost::alloc::vec::Vec<Bucket>,
+    #[prost(message, optional, tag = "4")]
+    pub complete_since: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "CountSource", tag = "5")]
+    pub source: i32,
+}
+impl ::prost::Name for HistogramResponse {
+    const NAME: &'static str = "HistogramResponse";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.HistogramResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.HistogramResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Bucket {
+    #[prost(uint64, tag = "1")]
+    pub forwarded: u64,
+    #[prost(uint64, tag = "2")]
+    pub translated: u64,
+    #[prost(uint64, tag = "3")]
+    pub dropped: u64,
+    #[prost(uint64, tag = "4")]
+    pub audit: u64,
+    #[prost(uint64, tag = "5")]
+    pub error: u64,
+}
+impl ::prost::Name for Bucket {
+    const NAME: &'static str = "Bucket";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.Bucket".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.Bucket".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FacetsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub query: ::core::option::Option<Query>,
+    #[prost(enumeration = "FacetField", repeated, tag = "2")]
+    pub fields: ::prost::alloc::vec::Vec<i32>,
+    #[prost(uint32, tag = "3")]
+    pub limit: u32,
+    #[prost(uint32, tag = "4")]
+    pub budget_ms: u32,
+    #[prost(string, tag = "5")]
+    pub prefix: ::prost::alloc::string::String,
+}
+impl ::prost::Name for FacetsRequest {
+    const NAME: &'static str = "FacetsRequest";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.FacetsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.FacetsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FacetsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub facets: ::prost::alloc::vec::Vec<Facet>,
+    #[prost(message, optional, tag = "2")]
+    pub complete_since: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for FacetsResponse {
+    const NAME: &'static str = "FacetsResponse";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.FacetsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.FacetsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Facet {
+    #[prost(enumeration = "FacetField", tag = "1")]
+    pub field: i32,
+    #[prost(message, repeated, tag = "2")]
+    pub values: ::prost::alloc::vec::Vec<FacetValue>,
+    #[prost(uint64, tag = "3")]
+    pub others: u64,
+}
+impl ::prost::Name for Facet {
+    const NAME: &'static str = "Facet";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.Facet".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.Facet".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct FacetValue {
+    #[prost(string, tag = "1")]
+    pub value: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub flows: u64,
+}
+impl ::prost::Name for FacetValue {
+    const NAME: &'static str = "FacetValue";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.FacetValue".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.FacetValue".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GapsRequest {
+    #[prost(message, optional, tag = "1")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for GapsRequest {
+    const NAME: &'static str = "GapsRequest";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.GapsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.GapsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GapsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub gaps: ::prost::alloc::vec::Vec<Gap>,
+}
+impl ::prost::Name for GapsResponse {
+    const NAME: &'static str = "GapsResponse";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.GapsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.GapsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Gap {
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "3")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint64, optional, tag = "4")]
+    pub count: ::core::option::Option<u64>,
+    #[prost(enumeration = "GapReason", tag = "5")]
+    pub reason: i32,
+}
+impl ::prost::Name for Gap {
+    const NAME: &'static str = "Gap";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.Gap".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.Gap".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FollowRequest {
+    #[prost(message, repeated, tag = "1")]
+    pub allow: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(message, repeated, tag = "2")]
+    pub deny: ::prost::alloc::vec::Vec<Filter>,
+    #[prost(string, tag = "3")]
+    pub position: ::prost::alloc::string::String,
+}
+impl ::prost::Name for FollowRequest {
+    const NAME: &'static str = "FollowRequest";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.FollowRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.FollowRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FollowResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub flows: ::prost::alloc::vec::Vec<super::super::flow::Flow>,
+    #[prost(message, repeated, tag = "2")]
+    pub gaps: ::prost::alloc::vec::Vec<Gap>,
+    #[prost(string, tag = "3")]
+    pub position: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "4")]
+    pub seen: u64,
+}
+impl ::prost::Name for FollowResponse {
+    const NAME: &'static str = "FollowResponse";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.FollowResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.FollowResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StatsRequest {}
+impl ::prost::Name for StatsRequest {
+    const NAME: &'static str = "StatsRequest";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.StatsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.StatsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct StatsResponse {
+    #[prost(uint64, tag = "1")]
+    pub flows: u64,
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
+    #[prost(message, optional, tag = "3")]
+    pub oldest: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "4")]
+    pub newest: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint64, tag = "5")]
+    pub retention_age_s: u64,
+    #[prost(uint64, tag = "6")]
+    pub retention_bytes: u64,
+    #[prost(message, repeated, tag = "7")]
+    pub nodes: ::prost::alloc::vec::Vec<RecordedNode>,
+    #[prost(string, tag = "8")]
+    pub store: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "9")]
+    pub segments: u32,
+    #[prost(uint64, tag = "10")]
+    pub gaps: u64,
+}
+impl ::prost::Name for StatsResponse {
+    const NAME: &'static str = "StatsResponse";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.StatsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.StatsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RecordedNode {
+    #[prost(string, tag = "1")]
+    pub node: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(bool, tag = "3")]
+    pub connected: bool,
+    #[prost(string, tag = "4")]
+    pub message: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RecordedNode {
+    const NAME: &'static str = "RecordedNode";
+    const PACKAGE: &'static str = "tidegate.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "tidegate.v1.RecordedNode".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/tidegate.v1.RecordedNode".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CountSource {
+    Unspecified = 0,
+    Flows = 1,
+    Rollup = 2,
+}
+impl CountSource {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "COUNT_SOURCE_UNSPECIFIED",
+            Self::Flows => "COUNT_SOURCE_FLOWS",
+            Self::Rollup => "COUNT_SOURCE_ROLLUP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "COUNT_SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "COUNT_SOURCE_FLOWS" => Some(Self::Flows),
+            "COUNT_SOURCE_ROLLUP" => Some(Self::Rollup),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FacetField {
+    Unspecified = 0,
+    Outcome = 1,
+    Verdict = 2,
+    SourceNamespace = 3,
+    DestinationNamespace = 4,
+    SourcePod = 5,
+    DestinationPod = 6,
+    SourceWorkload = 7,
+    DestinationWorkload = 8,
+    SourceName = 9,
+    DestinationName = 10,
+    SourceIp = 11,
+    DestinationIp = 12,
+    SourcePort = 13,
+    DestinationPort = 14,
+    Protocol = 15,
+    DropReason = 16,
+    NodeName = 17,
+    EgressPolicy = 18,
+    EgressGateway = 19,
+    EgressIp = 20,
+}
+impl FacetField {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FACET_FIELD_UNSPECIFIED",
+            Self::Outcome => "FACET_FIELD_OUTCOME",
+            Self::Verdict => "FACET_FIELD_VERDICT",
+            Self::SourceNamespace => "FACET_FIELD_SOURCE_NAMESPACE",
+            Self::DestinationNamespace => "FACET_FIELD_DESTINATION_NAMESPACE",
+            Self::SourcePod => "FACET_FIELD_SOURCE_POD",
+            Self::DestinationPod => "FACET_FIELD_DESTINATION_POD",
+            Self::SourceWorkload => "FACET_FIELD_SOURCE_WORKLOAD",
+            Self::DestinationWorkload => "FACET_FIELD_DESTINATION_WORKLOAD",
+            Self::SourceName => "FACET_FIELD_SOURCE_NAME",
+            Self::DestinationName => "FACET_FIELD_DESTINATION_NAME",
+            Self::SourceIp => "FACET_FIELD_SOURCE_IP",
+            Self::DestinationIp => "FACET_FIELD_DESTINATION_IP",
+            Self::SourcePort => "FACET_FIELD_SOURCE_PORT",
+            Self::DestinationPort => "FACET_FIELD_DESTINATION_PORT",
+            Self::Protocol => "FACET_FIELD_PROTOCOL",
+            Self::DropReason => "FACET_FIELD_DROP_REASON",
+            Self::NodeName => "FACET_FIELD_NODE_NAME",
+            Self::EgressPolicy => "FACET_FIELD_EGRESS_POLICY",
+            Self::EgressGateway => "FACET_FIELD_EGRESS_GATEWAY",
+            Self::EgressIp => "FACET_FIELD_EGRESS_IP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FACET_FIELD_UNSPECIFIED" => Some(Self::Unspecified),
+            "FACET_FIELD_OUTCOME" => Some(Self::Outcome),
+            "FACET_FIELD_VERDICT" => Some(Self::Verdict),
+            "FACET_FIELD_SOURCE_NAMESPACE" => Some(Self::SourceNamespace),
+            "FACET_FIELD_DESTINATION_NAMESPACE" => Some(Self::DestinationNamespace),
+            "FACET_FIELD_SOURCE_POD" => Some(Self::SourcePod),
+            "FACET_FIELD_DESTINATION_POD" => Some(Self::DestinationPod),
+            "FACET_FIELD_SOURCE_WORKLOAD" => Some(Self::SourceWorkload),
+            "FACET_FIELD_DESTINATION_WORKLOAD" => Some(Self::DestinationWorkload),
+            "FACET_FIELD_SOURCE_NAME" => Some(Self::SourceName),
+            "FACET_FIELD_DESTINATION_NAME" => Some(Self::DestinationName),
+            "FACET_FIELD_SOURCE_IP" => Some(Self::SourceIp),
+            "FACET_FIELD_DESTINATION_IP" => Some(Self::DestinationIp),
+            "FACET_FIELD_SOURCE_PORT" => Some(Self::SourcePort),
+            "FACET_FIELD_DESTINATION_PORT" => Some(Self::DestinationPort),
+            "FACET_FIELD_PROTOCOL" => Some(Self::Protocol),
+            "FACET_FIELD_DROP_REASON" => Some(Self::DropReason),
+            "FACET_FIELD_NODE_NAME" => Some(Self::NodeName),
+            "FACET_FIELD_EGRESS_POLICY" => Some(Self::EgressPolicy),
+            "FACET_FIELD_EGRESS_GATEWAY" => Some(Self::EgressGateway),
+            "FACET_FIELD_EGRESS_IP" => Some(Self::EgressIp),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum GapReason {
+    Unspecified = 0,
+    KernelRing = 1,
+    History = 2,
+    CollectorGone = 3,
+    Store = 4,
+}
+impl GapReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "GAP_REASON_UNSPECIFIED",
+            Self::KernelRing => "GAP_REASON_KERNEL_RING",
+            Self::History => "GAP_REASON_HISTORY",
+            Self::CollectorGone => "GAP_REASON_COLLECTOR_GONE",
+            Self::Store => "GAP_REASON_STORE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "GAP_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "GAP_REASON_KERNEL_RING" => Some(Self::KernelRing),
+            "GAP_REASON_HISTORY" => Some(Self::History),
+            "GAP_REASON_COLLECTOR_GONE" => Some(Self::CollectorGone),
+            "GAP_REASON_STORE" => Some(Self::Store),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod history_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct HistoryClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl HistoryClient<tonic::transport::Channel> {
+        /// Attempt to create a new client by connecting to a given endpoint.
+        pub async fn connect<D>(dst: D) -> Result<Self, tonic::transport::Error>
+        where
+            D: TryInto<tonic::transport::Endpoint>,
+            D::Error: Into<StdError>,
+        {
+            let conn = tonic::transport::Endpoint::new(dst)?.connect().await?;
+            Ok(Self::new(conn))
+        }
+    }
+    impl<T> HistoryClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> HistoryClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            HistoryClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn page(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PageRequest>,
+        ) -> std::result::Result<tonic::Response<super::PageResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tidegate.v1.History/Page");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tidegate.v1.History", "Page"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn histogram(
+            &mut self,
+            request: impl tonic::IntoRequest<super::HistogramRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::HistogramResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tidegate.v1.History/Histogram",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tidegate.v1.History", "Histogram"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn facets(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FacetsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FacetsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tidegate.v1.History/Facets",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tidegate.v1.History", "Facets"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn gaps(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GapsRequest>,
+        ) -> std::result::Result<tonic::Response<super::GapsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/tidegate.v1.History/Gaps");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tidegate.v1.History", "Gaps"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn follow(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FollowRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::FollowResponse>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tidegate.v1.History/Follow",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("tidegate.v1.History", "Follow"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+        pub async fn stats(
+            &mut self,
+            request: impl tonic::IntoRequest<super::StatsRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatsResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/tidegate.v1.History/Stats",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("tidegate.v1.History", "Stats"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod history_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with HistoryServer.
+    #[async_trait]
+    pub trait History: std::marker::Send + std::marker::Sync + 'static {
+        async fn page(
+            &self,
+            request: tonic::Request<super::PageRequest>,
+        ) -> std::result::Result<tonic::Response<super::PageResponse>, tonic::Status>;
+        async fn histogram(
+            &self,
+            request: tonic::Request<super::HistogramRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::HistogramResponse>,
+            tonic::Status,
+        >;
+        async fn facets(
+            &self,
+            request: tonic::Request<super::FacetsRequest>,
+        ) -> std::result::Result<tonic::Response<super::FacetsResponse>, tonic::Status>;
+        async fn gaps(
+            &self,
+            request: tonic::Request<super::GapsRequest>,
+        ) -> std::result::Result<tonic::Response<super::GapsResponse>, tonic::Status>;
+        /// Server streaming response type for the Follow method.
+        type FollowStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::FollowResponse, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        async fn follow(
+            &self,
+            request: tonic::Request<super::FollowRequest>,
+        ) -> std::result::Result<tonic::Response<Self::FollowStream>, tonic::Status>;
+        async fn stats(
+            &self,
+            request: tonic::Request<super::StatsRequest>,
+        ) -> std::result::Result<tonic::Response<super::StatsResponse>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct HistoryServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> HistoryServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for HistoryServer<T>
+    where
+        T: History,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/tidegate.v1.History/Page" => {
+                    #[allow(non_camel_case_types)]
+                    struct PageSvc<T: History>(pub Arc<T>);
+                    impl<T: History> tonic::server::UnaryService<super::PageRequest>
+                    for PageSvc<T> {
+                        type Response = super::PageResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as History>::page(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tidegate.v1.History/Histogram" => {
+                    #[allow(non_camel_case_types)]
+                    struct HistogramSvc<T: History>(pub Arc<T>);
+                    impl<T: History> tonic::server::UnaryService<super::HistogramRequest>
+                    for HistogramSvc<T> {
+                        type Response = super::HistogramResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::HistogramRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as History>::histogram(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = HistogramSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tidegate.v1.History/Facets" => {
+                    #[allow(non_camel_case_types)]
+                    struct FacetsSvc<T: History>(pub Arc<T>);
+                    impl<T: History> tonic::server::UnaryService<super::FacetsRequest>
+                    for FacetsSvc<T> {
+                        type Response = super::FacetsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FacetsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as History>::facets(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FacetsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tidegate.v1.History/Gaps" => {
+                    #[allow(non_camel_case_types)]
+                    struct GapsSvc<T: History>(pub Arc<T>);
+                    impl<T: History> tonic::server::UnaryService<super::GapsRequest>
+                    for GapsSvc<T> {
+                        type Response = super::GapsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GapsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as History>::gaps(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GapsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tidegate.v1.History/Follow" => {
+                    #[allow(non_camel_case_types)]
+                    struct FollowSvc<T: History>(pub Arc<T>);
+                    impl<
+                        T: History,
+                    > tonic::server::ServerStreamingService<super::FollowRequest>
+                    for FollowSvc<T> {
+                        type Response = super::FollowResponse;
+                        type ResponseStream = T::FollowStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FollowRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as History>::follow(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FollowSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/tidegate.v1.History/Stats" => {
+                    #[allow(non_camel_case_types)]
+                    struct StatsSvc<T: History>(pub Arc<T>);
+                    impl<T: History> tonic::server::UnaryService<super::StatsRequest>
+                    for StatsSvc<T> {
+                        type Response = super::StatsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::StatsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as History>::stats(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = StatsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for HistoryServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "tidegate.v1.History";
+    impl<T> tonic::server::NamedService for HistoryServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
