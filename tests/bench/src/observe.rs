@@ -121,7 +121,7 @@ fn scanned(server: &Child, asker: &mut Asker, request: GetFlowsRequest) -> Resul
 }
 
 fn with_our_facts() -> GetFlowsRequest {
-    let options = FlowsOptions { flow_info: true };
+    let options = FlowsOptions { flow_info: true, ..FlowsOptions::default() };
     let options = Any::from_msg(&options).expect("a message of one bool encodes");
     GetFlowsRequest { extensions: Some(options), ..ask::all() }
 }
