@@ -23,7 +23,7 @@ use clap::ArgMatches;
 pub use error::SettingError;
 pub use keys::{Fallback, KEYS, Key, Kind, Role, Scope, find, nearest};
 pub use sources::{Origin, Surroundings, args};
-pub use value::{Address, Peer};
+pub use value::{Address, Peer, Store};
 
 use crate::logs;
 
@@ -55,6 +55,14 @@ pub struct Settings {
     pub relay_listen: SocketAddr,
     /// `peers`, in the order given; names are unique.
     pub peers: Vec<Peer>,
+    /// `ui-listen`; port 0 means any free port.
+    pub ui_listen: SocketAddr,
+    /// `store`
+    pub store: Store,
+    /// `retention-age`
+    pub retention_age: Duration,
+    /// `retention-size`, bytes, at least 1.
+    pub retention_size: u64,
     /// `history-events`, at least 1.
     pub history_events: u32,
     /// `manifests`; none: nothing is translated or blocked.
@@ -149,6 +157,10 @@ impl Settings {
             collector_socket: read.with("collector-socket", path)?,
             relay_listen: read.with("relay-listen", value::listen)?,
             peers: read.with("peers", value::peers)?,
+            ui_listen: read.with("ui-listen", value::listen)?,
+            store: read.with("store", str::parse)?,
+            retention_age: read.with("retention-age", value::duration)?,
+            retention_size: read.with("retention-size", value::size)?,
             history_events: read.with("history-events", |v| value::count(v, 1, u32::MAX))?,
             manifests: read.with("manifests", |v| Ok((!v.is_empty()).then(|| v.into())))?,
             devices: read.with("devices", |v| Ok(value::list(v)))?,
@@ -188,7 +200,11 @@ impl Settings {
     /// A server without TLS listens on loopback unless the operator says that the network is
     /// trusted.
     fn refuse_exposure(&self, role: Role) -> Result<(), SettingError> {
-        let listens = [("collector-listen", self.collector_listen), ("relay-listen", self.relay_listen)];
+        let listens = [
+            ("collector-listen", self.collector_listen),
+            ("relay-listen", self.relay_listen),
+            ("ui-listen", self.ui_listen),
+        ];
         for (key, address) in listens {
             let setting = Reader(&self.values).setting(key);
             let serves = setting.key.scope.contains(role);

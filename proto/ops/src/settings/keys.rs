@@ -12,7 +12,7 @@ pub enum Role {
     Collector,
     /// The cluster's view.
     Relay,
-    /// Collector and relay in one process.
+    /// Collector, relay and dashboard in one process.
     Up,
     /// The world of network namespaces.
     Lab,
@@ -20,13 +20,17 @@ pub enum Role {
     Client,
     /// A command that edits the folder of manifests.
     Objects,
+    /// The dashboard's server alone.
+    Ui,
+    /// A command that opens the store itself.
+    Store,
     /// `config view`, which shows every key.
     View,
 }
 
 /// A set of roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scope(u8);
+pub struct Scope(u16);
 
 impl Scope {
     const COLLECTOR: Scope = Scope(1 << Role::Collector as u8 | Scope::UP.0);
@@ -34,7 +38,10 @@ impl Scope {
     const SERVERS: Scope = Scope(Scope::COLLECTOR.0 | Scope::RELAY.0);
     const MANIFESTS: Scope = Scope(Scope::COLLECTOR.0 | 1 << Role::Objects as u8);
     const CLIENT: Scope = Scope(1 << Role::Client as u8);
-    const ALL: Scope = Scope(u8::MAX);
+    const UI: Scope = Scope(1 << Role::Ui as u8 | Scope::UP.0 | Scope::LAB.0);
+    // A lab has a store of its own.
+    const STORE: Scope = Scope(1 << Role::Store as u8 | 1 << Role::Relay as u8 | Scope::UP.0);
+    const ALL: Scope = Scope(u16::MAX);
     const UP: Scope = Scope(1 << Role::Up as u8);
     const LAB: Scope = Scope(1 << Role::Lab as u8);
 
@@ -55,12 +62,16 @@ pub enum Kind {
     Listen,
     /// An address to call: `host:port` or `unix:///path`.
     Address,
+    /// Where a store is: `sqlite:///path` or `none`.
+    Store,
     /// `true` or `false`; as a flag without a value it means `true`.
     Bool,
     /// A whole number.
     Count,
     /// A length of time such as `500ms`, `1s`, `1h30m` or `14d`.
     Duration,
+    /// An amount of bytes such as `512MiB`, `10GiB` or `1.5GB`.
+    Size,
     /// A comma-separated list; in YAML also a sequence.
     List,
     /// A comma-separated list of `name=address`; in YAML also a sequence.
@@ -77,9 +88,11 @@ impl Kind {
             Kind::Path => "PATH",
             Kind::Listen => "ADDRESS:PORT",
             Kind::Address => "ADDRESS",
+            Kind::Store => "URL",
             Kind::Bool => "BOOL",
             Kind::Count => "NUMBER",
             Kind::Duration => "DURATION",
+            Kind::Size => "SIZE",
             Kind::List => "NAME,...",
             Kind::Peers => "NAME=ADDRESS,...",
             Kind::Choice(_) => "WORD",
@@ -195,6 +208,28 @@ pub static KEYS: &[Key] = &[
         "Collectors that the relay asks: name=host:port or name=unix:///path",
     ),
     key(
+        "ui-listen",
+        Value("127.0.0.1:12000"),
+        Kind::Listen,
+        Scope::UI,
+        "Address of the dashboard; other than loopback only with --insecure",
+    ),
+    key(
+        "store",
+        Value("sqlite:///var/lib/tidegate/flows"),
+        Kind::Store,
+        Scope::STORE,
+        "Where flows are stored: sqlite:///folder; none: they are only in the collectors' memory",
+    ),
+    key("retention-age", Value("14d"), Kind::Duration, Scope::STORE, "Stored flows older than this are removed"),
+    key(
+        "retention-size",
+        Value("10GiB"),
+        Kind::Size,
+        Scope::STORE,
+        "The oldest stored flows are removed when the store is larger than this",
+    ),
+    key(
         "history-events",
         Value("65535"),
         Kind::Count,
@@ -277,7 +312,7 @@ pub static KEYS: &[Key] = &[
         "insecure",
         Value("false"),
         Kind::Bool,
-        Scope::SERVERS,
+        Scope(Scope::SERVERS.0 | Scope::UI.0),
         "Allow to listen without TLS on addresses that other machines can reach",
     ),
     key(
@@ -300,7 +335,7 @@ pub static KEYS: &[Key] = &[
             "server",
             Value("localhost:4245"),
             Kind::Address,
-            Scope::CLIENT,
+            Scope(Scope::CLIENT.0 | 1 << Role::Ui as u8),
             "Relay or collector to ask: host:port or unix:///path",
         )
     },

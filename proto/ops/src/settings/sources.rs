@@ -192,7 +192,7 @@ fn settings_file(
     }
     let standard = Some((&around.default_file, Origin::File(around.default_file.clone())));
     // The lab's policies are for the lab: a collector or relay of this machine must not take them up.
-    let asks = matches!(role, Role::Client | Role::Objects | Role::View);
+    let asks = matches!(role, Role::Client | Role::Objects | Role::Store | Role::View);
     let lab = asks.then_some((&around.lab_file, Origin::Lab));
     for (path, origin) in [standard, lab].into_iter().flatten() {
         match read(path, origin) {

@@ -117,7 +117,7 @@ fn the_file_of_a_running_lab_is_not_for_the_roles_of_this_machine() {
     let world = World::new();
     world.write("lab.yaml", "manifests: /lab\n");
     assert!(world.resolve(Role::Objects, &[]).expect("valid").manifests.is_some());
-    for role in [Role::Collector, Role::Relay, Role::Up] {
+    for role in [Role::Collector, Role::Relay, Role::Ui, Role::Up] {
         assert!(world.resolve(role, &[]).expect("valid").manifests.is_none(), "{role:?}");
     }
 }
@@ -134,6 +134,28 @@ fn other_than_loopback_needs_insecure() {
     let world = World::new().file("collector-listen: 0.0.0.0:4244");
     assert!(world.resolve(Role::Relay, &[]).is_ok());
     assert!(world.resolve(Role::Collector, &[]).is_err());
+    let open = ["--ui-listen", "0.0.0.0:12000"];
+    for role in [Role::Ui, Role::Up, Role::Lab] {
+        let error = World::new().resolve(role, &open).expect_err("must be refused").to_string();
+        assert!(error.contains("ui-listen") && error.contains("--insecure"), "{error}");
+    }
+    let trusted = ["--ui-listen", "0.0.0.0:12000", "--insecure"];
+    assert!(World::new().resolve(Role::Ui, &trusted).is_ok());
+}
+
+#[test]
+fn what_is_kept_of_flows_is_set_for_those_who_store_them() {
+    let world = World::new();
+    let settings = world.resolve(Role::Store, &[]).expect("valid");
+    assert_eq!(settings.store, Store::Sqlite("/var/lib/tidegate/flows".into()));
+    assert_eq!((settings.retention_age.as_secs(), settings.retention_size), (14 * 86_400, 10 << 30));
+    let flags = ["--store", "none", "--retention-age", "1h", "--retention-size", "1.5GB"];
+    let settings = world.resolve(Role::Relay, &flags).expect("valid");
+    assert_eq!((settings.store, settings.retention_size), (Store::None, 1_500_000_000));
+    let error = World::new().file("store: postgres://me:secret@db/flows").refused(&[]);
+    assert!(error.contains("sqlite:///") && !error.contains("secret"), "{error}");
+    let error = World::new().file("retention-size: 10").refused(&[]);
+    assert!(error.contains("retention-size") && error.contains("10GiB"), "{error}");
 }
 
 #[test]

@@ -53,6 +53,41 @@ impl fmt::Display for Address {
     }
 }
 
+/// Where flows are stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Store {
+    /// Nowhere.
+    None,
+    /// In this folder, by SQLite; the path is absolute.
+    Sqlite(PathBuf),
+}
+
+impl FromStr for Store {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Store::None);
+        }
+        let exists = "expected sqlite:///folder, for example sqlite:///var/lib/tidegate/flows, or none";
+        let path = text.strip_prefix("sqlite://").ok_or(exists)?;
+        match path.strip_prefix('/') {
+            Some("") | None => Err(exists.to_owned()),
+            Some(_) if path.contains(['?', '#', '%']) => Err(format!("a folder without ?, # and % is meant; {exists}")),
+            Some(_) => Ok(Store::Sqlite(PathBuf::from(path))),
+        }
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Store::None => f.write_str("none"),
+            Store::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+        }
+    }
+}
+
 /// A collector that the relay asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Peer {
@@ -132,6 +167,19 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number with a unit, in bytes: `512MiB`, `10GiB`, `1.5GB`.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let example = "expected a size with its unit, for example 512MiB, 10GiB or 1.5GB";
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or(example)?;
+    let (number, unit) = text.split_at(digits);
+    let bytes = number.parse::<f64>().map_err(|_| example)? * bytes_per(unit).ok_or(example)?;
+    // Beyond 2^53 a number of bytes is no longer exact, nor a disk.
+    match (1.0..=9e15).contains(&bytes) {
+        true => Ok(bytes as u64),
+        false => Err(example.to_owned()),
+    }
+}
+
 /// The same words that `choices` lists, as an index into it.
 pub(super) fn choice<'a>(text: &str, choices: &'a [&'a str]) -> Result<&'a str, String> {
     choices
@@ -182,6 +230,21 @@ fn seconds_per(unit: &str) -> Option<f64> {
     })
 }
 
+fn bytes_per(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "B" => 1.0,
+        "KB" | "kB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        "TB" => 1e12,
+        "KiB" => 1_024.0,
+        "MiB" => 1_048_576.0,
+        "GiB" => 1_073_741_824.0,
+        "TiB" => 1_099_511_627_776.0,
+        _ => return None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -194,6 +257,29 @@ mod tests {
         for bad in ["", "5", "s", "5 s", "0s", "-1s", "1.2.3s", "5y", "1e300d"] {
             assert!(duration(bad).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn sizes_have_binary_and_decimal_units() {
+        assert_eq!(size("10GiB"), Ok(10 << 30));
+        assert_eq!(size("1.5MB"), Ok(1_500_000));
+        assert_eq!(size("1B"), Ok(1));
+        for bad in ["", "10", "GiB", "10 GiB", "0GiB", "-1GiB", "1.2.3GB", "10Gi", "1e3MB", "99999TiB"] {
+            assert!(size(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_is_a_folder_or_none() {
+        let folder = Store::Sqlite("/var/lib/x".into());
+        assert_eq!("sqlite:///var/lib/x".parse(), Ok(folder.clone()));
+        assert_eq!(folder.to_string().parse(), Ok(folder));
+        assert_eq!(Store::None.to_string().parse(), Ok(Store::None));
+        for bad in ["", "None", "/var/lib/x", "sqlite:", "sqlite:///", "sqlite://x/y", "sqlite:///x?mode=ro"] {
+            assert!(bad.parse::<Store>().is_err(), "{bad:?}");
+        }
+        let missing = "postgres://db/flows".parse::<Store>().unwrap_err();
+        assert!(missing.contains("sqlite:///") && missing.contains("none"), "{missing}");
     }
 
     #[test]
