@@ -170,7 +170,7 @@ fn flow(event: &KernelEvent, context: &Context, names: &Names, offset: Offset) -
             reply_packets: event.reply_packets,
             reply_bytes: event.reply_bytes,
         },
-        cause: cause::text(event.cause),
+        cause: cause::text(event.cause).into(),
     }
 }
 
@@ -206,7 +206,7 @@ pub fn dns_flow(
         }),
         dns: Some(dns),
         counters: Counters::default(),
-        cause: "",
+        cause: "".into(),
     }
 }
 

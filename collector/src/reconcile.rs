@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context as _;
 use tidegate_ebpf_abi::policy::{Config, inside};
-use tidegate_flow::flow::Node;
+use tidegate_flow::flow::{Emitter, Node};
 use tidegate_ops::settings::{Aggregation, Settings};
 use tokio::{
     sync::watch,
@@ -308,6 +308,7 @@ impl Reconciler {
             node: Arc::new(Node {
                 name: qualified(&settings.cluster_name, &settings.node_name),
                 labels: labels.unwrap_or_default(),
+                emitter: Emitter { name: "Tidegate".into(), version: env!("CARGO_PKG_VERSION").into() },
             }),
             gateway: settings.node_name.as_str().into(),
             inventory,

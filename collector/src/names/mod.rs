@@ -146,8 +146,8 @@ impl Names {
         };
         // Answers come newest first. One from another node is under that node's clock.
         let usable = |answer: &&Answer| match answer.source {
-            Source::Dns => answer.learned <= start,
             Source::Shared => answer.learned <= start + SKEW,
+            _ => answer.learned <= start,
         };
         let mut candidates = answers.iter().filter(usable);
         let Some(best) = candidates.next() else {

@@ -149,7 +149,7 @@ mod tests {
             interface: None,
             dns: None,
             counters: Counters::default(),
-            cause: "",
+            cause: "".into(),
         };
         Entry::Flow(Box::new(Recorded { encoded: Encoded::new(&flow), flow }))
     }

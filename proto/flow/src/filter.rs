@@ -1,14 +1,17 @@
 //! Filters: built once from what a request asks, run on flows. A filter is a list of conditions
 //! that must all hold; a condition holds if one of its values does.
 //!
-//! Matching rules are those of Hubble's `FlowFilter`: what a stock client asks for, it gets.
+//! Matching rules are those of Hubble's `FlowFilter`: what a stock client asks for, it gets. What
+//! `tidegate.v1.Filter` asks for beyond it stands at the end of [`Condition`].
 
 mod address;
 mod pattern;
 mod pod;
 
+use std::ops::RangeInclusive;
+
 use crate::{
-    flow::{Flow, Verdict},
+    flow::{Event, Flow, L7Kind, Outcome, Verdict},
     label::{Selector, SelectorError},
 };
 
@@ -85,6 +88,20 @@ pub enum Condition {
     Encrypted(Vec<bool>),
     /// Asks for something that no flow of ours has (HTTP, traces).
     Never,
+    /// The policy that translates the connection has one of these names.
+    EgressPolicy(Vec<String>),
+    /// The node that translates the connection has one of these names, without its cluster.
+    EgressGateway(Vec<String>),
+    /// The port that the source was translated to is one of these.
+    SnatPort(Vec<u16>),
+    /// Whether the destination is outside ([`crate::identity::OUTSIDE`]) and has no name.
+    Unresolved(bool),
+    /// The flow is a DNS answer with one of these response codes.
+    DnsRcode(Vec<u16>),
+    /// The outcome is one of these.
+    Outcome(Vec<Outcome>),
+    /// The port is in one of these ranges.
+    PortRange(Side, Vec<RangeInclusive<u16>>),
 }
 
 /// Protocols that a filter may name.
@@ -109,6 +126,15 @@ pub enum FilterError {
     /// Not a port number.
     #[error("invalid port {0:?}: give a number from 0 to 65535")]
     Port(String),
+    /// Not a range of ports.
+    #[error("invalid port range {0}-{1}: give two ports from 0 to 65535, the lower one first")]
+    PortRange(u32, u32),
+    /// Not a response code.
+    #[error("invalid DNS response code {0}: give a number from 0 to 65535")]
+    DnsRcode(u32),
+    /// Not an outcome.
+    #[error("unknown outcome {0}")]
+    Outcome(i32),
     /// Not a protocol.
     #[error("invalid protocol filter: unknown protocol: {0:?}")]
     Protocol(String),
@@ -170,9 +196,14 @@ impl Condition {
             Side::Source => &flow.source,
             Side::Destination => &flow.destination,
         };
+        let port = |side| match side {
+            Side::Source => flow.source_port(),
+            Side::Destination => flow.destination_port(),
+        };
+        let translation = flow.translation.as_ref();
         match self {
             Self::Address(side, set) => set.contains(party(side).address),
-            Self::Egress(set) => flow.translated_source().is_some_and(|address| set.contains(address)),
+            Self::Egress(set) => flow.translated_source().is_some_and(|(address, _)| set.contains(address)),
             Self::Pod(side, pods) => {
                 let endpoint = &party(side).endpoint;
                 pods.iter().any(|pod| pod.matches_pod(&endpoint.namespace, &endpoint.pod))
@@ -189,11 +220,7 @@ impl Condition {
                 let labels = &party(side).endpoint.labels;
                 selectors.iter().any(|selector| selector.matches_list(labels))
             }
-            Self::Port(side, ports) => match side {
-                Side::Source => flow.source_port(),
-                Side::Destination => flow.destination_port(),
-            }
-            .is_some_and(|port| ports.contains(&port)),
+            Self::Port(side, ports) => port(*side).is_some_and(|port| ports.contains(&port)),
             Self::Identity(side, numbers) => numbers.contains(&party(side).endpoint.identity),
             Self::Workload(side, wanted) => party(side).endpoint.workloads.iter().any(|workload| {
                 let fits = |wanted: &str, is: &str| wanted.is_empty() || wanted == is;
@@ -231,7 +258,7 @@ impl Condition {
             Self::IpVersion(versions) => versions.contains(&if flow.source.address.is_ipv4() { 4 } else { 6 }),
             Self::Direction(directions) => directions.contains(&(flow.direction as i32)),
             Self::DropReason(reasons) => match flow.event {
-                crate::flow::Event::Drop(reason) => reasons.contains(&i32::from(reason)),
+                Event::Drop(reason) => reasons.contains(&i32::from(reason)),
                 _ => false,
             },
             Self::Uuid(uuids) => uuids.contains(&flow.uuid()),
@@ -246,6 +273,20 @@ impl Condition {
             }),
             Self::Encrypted(wanted) => wanted.contains(&false),
             Self::Never => false,
+            Self::EgressPolicy(names) => translation.is_some_and(|one| names.iter().any(|name| **name == *one.policy)),
+            Self::EgressGateway(names) => {
+                translation.is_some_and(|one| names.iter().any(|name| **name == *one.gateway))
+            }
+            Self::SnatPort(ports) => flow.translated_source().is_some_and(|(_, port)| ports.contains(&port)),
+            Self::Unresolved(wanted) => flow.is_unresolved() == *wanted,
+            Self::DnsRcode(codes) => match (flow.event, &flow.dns) {
+                (Event::L7(L7Kind::Response { .. }), Some(dns)) => codes.contains(&dns.rcode),
+                _ => false,
+            },
+            Self::Outcome(outcomes) => outcomes.contains(&flow.outcome()),
+            Self::PortRange(side, ranges) => {
+                port(*side).is_some_and(|port| ranges.iter().any(|range| range.contains(&port)))
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Identity numbers. A pod's is a 24-bit hash of its sorted identity labels: the same on every
 //! node and after every restart, with nobody to ask. The reserved numbers are Hubble's.
 
+use std::ops::RangeInclusive;
+
 /// Address of nobody we know of, inside the cluster.
 pub const UNKNOWN: u32 = 0;
 /// This node.
@@ -9,6 +11,10 @@ pub const HOST: u32 = 1;
 pub const WORLD: u32 = 2;
 /// Another node.
 pub const REMOTE_NODE: u32 = 6;
+
+/// What lies outside of the cluster: [`WORLD`]; its IPv4 and IPv6 halves, which another program
+/// tells apart where both are in use; and the numbers that it gives to networks by CIDR.
+pub const OUTSIDE: [RangeInclusive<u32>; 3] = [WORLD..=WORLD, 9..=10, 1 << 24..=(2 << 24) - 1];
 
 /// Lowest number that a hash may give: 0 to 255 are reserved.
 const FIRST: u32 = 256;
@@ -28,6 +34,12 @@ pub fn of_labels(labels: &[String]) -> u32 {
     }
     let folded = (hash ^ (hash >> 24) ^ (hash >> 48)) as u32 % (SPACE - FIRST);
     FIRST + folded
+}
+
+/// Whether the identity is one of [`OUTSIDE`].
+#[must_use]
+pub fn is_outside(identity: u32) -> bool {
+    OUTSIDE.iter().any(|range| range.contains(&identity))
 }
 
 /// Label of a reserved identity, as `reserved:NAME`.
@@ -52,6 +64,12 @@ mod tests {
             let identity = of_labels(&[format!("k8s:app=a{n}")]);
             assert!((FIRST..SPACE).contains(&identity), "{identity}");
         }
+    }
+
+    #[test]
+    fn a_workload_is_never_outside() {
+        assert!((FIRST..SPACE).chain([UNKNOWN, HOST, REMOTE_NODE]).all(|identity| !is_outside(identity)));
+        assert!([WORLD, 9, 10, SPACE, SPACE + 77].into_iter().all(is_outside));
     }
 
     #[test]

@@ -10,8 +10,7 @@ impl Fqdn {
     /// The name in `text`, brought to the one spelling.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let text = text.strip_suffix('.').unwrap_or(text);
-        Self(text.to_ascii_lowercase().into())
+        Self(text.trim_end_matches('.').to_ascii_lowercase().into())
     }
 
     /// Its text.
@@ -45,11 +44,21 @@ pub enum Source {
     Dns,
     /// The endpoint's own DNS answer, seen on its node and sent to the gateway.
     Shared,
+    /// The server name of a TLS handshake.
+    Sni,
+    /// The host of an HTTP request.
+    HttpHost,
+    /// A reverse lookup of the address.
+    Ptr,
+    /// Nobody said; a flow of another program.
+    Unknown,
 }
 
 /// How sure we are that the connection was meant for the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Confidence {
+    /// Nobody said; a flow of another program.
+    Unknown,
     /// Several names share the address, and this is not the newest answer.
     Low,
     /// Several names share the address; this is the newest answer.
@@ -65,5 +74,6 @@ mod tests {
     #[test]
     fn case_and_final_dot_make_no_difference() {
         assert_eq!(Fqdn::new("IfConfig.Me."), Fqdn::new("ifconfig.me"));
+        assert_eq!(Fqdn::new("a..").as_str(), "a");
     }
 }

@@ -9,7 +9,7 @@ use prost::{
 };
 use prost_types::{Any, Timestamp};
 use tidegate_flow::{
-    flow::{Dns, Endpoint, Event, Flow, L4, L7Kind, Party},
+    flow::{Dns, Emitter, Endpoint, Event, Flow, L4, L7Kind, Party},
     name::{Confidence, Name, Source},
 };
 
@@ -126,7 +126,7 @@ pub fn message(flow: &Flow) -> wire::Flow {
             .interface
             .as_ref()
             .map(|interface| wire::NetworkInterface { index: interface.index, name: interface.name.to_string() }),
-        emitter: Some(wire::Emitter { name: "Tidegate".into(), version: env!("CARGO_PKG_VERSION").into() }),
+        emitter: emitter(&flow.node.emitter),
         summary: summary(flow),
         ..wire::Flow::default()
     };
@@ -142,7 +142,7 @@ pub fn message(flow: &Flow) -> wire::Flow {
         Event::Drop(reason) => out.drop_reason_desc = i32::from(reason),
         Event::Trace(point) => {
             // Subtype 0 is "to endpoint", which the enumeration numbers 101.
-            out.trace_observation_point = if sub_type == 0 { 101 } else { point.subtype() };
+            out.trace_observation_point = if sub_type == 0 { 101 } else { point as i32 };
             out.trace_reason = match flow.reply {
                 Some(true) => wire::TraceReason::Reply as i32,
                 Some(false) if is_opening(flow.l4) => wire::TraceReason::New as i32,
@@ -150,6 +150,7 @@ pub fn message(flow: &Flow) -> wire::Flow {
                 None => wire::TraceReason::Unknown as i32,
             };
         }
+        Event::Other { .. } => {}
         Event::L7(kind) => {
             out.r#type = wire::FlowType::L7 as i32;
             out.l7 = flow.dns.as_deref().map(|dns| layer7(kind, dns));
@@ -170,7 +171,7 @@ fn ip(flow: &Flow) -> wire::Ip {
             IpAddr::V4(_) => wire::IpVersion::IPv4 as i32,
             IpAddr::V6(_) => wire::IpVersion::IPv6 as i32,
         },
-        source_xlated: flow.translated_source().map(|address| address.to_string()).unwrap_or_default(),
+        source_xlated: flow.translated_source().map(|(address, _)| address.to_string()).unwrap_or_default(),
         ..wire::Ip::default()
     }
 }
@@ -186,7 +187,11 @@ fn l4(l4: L4) -> Option<wire::Layer4> {
         L4::Udp { source, destination } => {
             Protocol::Udp(wire::Udp { source_port: u32::from(source), destination_port: u32::from(destination) })
         }
+        L4::Sctp { source, destination } => {
+            Protocol::Sctp(wire::Sctp { source_port: u32::from(source), destination_port: u32::from(destination) })
+        }
         L4::IcmpV4 { kind, code } => Protocol::IcmPv4(wire::IcmPv4 { r#type: u32::from(kind), code: u32::from(code) }),
+        L4::IcmpV6 { kind, code } => Protocol::IcmPv6(wire::IcmPv6 { r#type: u32::from(kind), code: u32::from(code) }),
         L4::Other(_) => return None,
     };
     Some(wire::Layer4 { protocol: Some(protocol) })
@@ -221,6 +226,11 @@ fn endpoint(endpoint: &Endpoint) -> wire::Endpoint {
             .collect(),
         cluster_name: endpoint.cluster.clone(),
     }
+}
+
+fn emitter(emitter: &Emitter) -> Option<wire::Emitter> {
+    (*emitter != Emitter::default())
+        .then(|| wire::Emitter { name: emitter.name.clone(), version: emitter.version.clone() })
 }
 
 fn names(party: &Party) -> Vec<String> {
@@ -264,7 +274,8 @@ fn summary(flow: &Flow) -> String {
         L4::Tcp { flags, .. } => format!("TCP Flags: {}", flag_names(flags)),
         L4::Udp { .. } => "UDP".into(),
         L4::IcmpV4 { kind, .. } => format!("ICMPv4 {}", icmp_name(kind)),
-        L4::Other(132) => "SCTP".into(),
+        L4::IcmpV6 { kind, .. } => format!("ICMPv6 {}", icmp6_name(kind)),
+        L4::Sctp { .. } | L4::Other(132) => "SCTP".into(),
         L4::Other(_) => "IPv4".into(),
     }
 }
@@ -290,6 +301,17 @@ fn icmp_name(kind: u8) -> String {
         3 => "DestinationUnreachable".into(),
         8 => "EchoRequest".into(),
         11 => "TimeExceeded".into(),
+        other => format!("Type {other}"),
+    }
+}
+
+fn icmp6_name(kind: u8) -> String {
+    match kind {
+        1 => "DestinationUnreachable".into(),
+        2 => "PacketTooBig".into(),
+        3 => "TimeExceeded".into(),
+        128 => "EchoRequest".into(),
+        129 => "EchoReply".into(),
         other => format!("Type {other}"),
     }
 }
@@ -349,7 +371,7 @@ pub fn info(flow: &Flow) -> v1::FlowInfo {
         gateway_ip: translation.and_then(|one| one.gateway_address).map(|ip| ip.to_string()).unwrap_or_default(),
         destination_names: flow.destination.names.iter().map(name).collect(),
         source_names: flow.source.names.iter().map(name).collect(),
-        cause: flow.cause.to_owned(),
+        cause: flow.cause.to_string(),
         connection_id: String::new(),
     }
 }
@@ -358,8 +380,13 @@ fn name(name: &Name) -> v1::Name {
     let source = match name.source {
         Source::Dns => v1::NameSource::Dns,
         Source::Shared => v1::NameSource::Shared,
+        Source::Sni => v1::NameSource::Sni,
+        Source::HttpHost => v1::NameSource::HttpHost,
+        Source::Ptr => v1::NameSource::Ptr,
+        Source::Unknown => v1::NameSource::Unspecified,
     };
     let confidence = match name.confidence {
+        Confidence::Unknown => v1::NameConfidence::Unspecified,
         Confidence::Low => v1::NameConfidence::Low,
         Confidence::Medium => v1::NameConfidence::Medium,
         Confidence::High => v1::NameConfidence::High,

@@ -74,7 +74,7 @@ impl Workload {
         }
         let labels = vec!["kubernetes.io/arch=amd64".into(), format!("kubernetes.io/hostname={node}")];
         let context = Context {
-            node: Arc::new(Node { name: node.to_owned(), labels }),
+            node: Arc::new(Node { name: node.to_owned(), labels, ..Node::default() }),
             gateway: node.into(),
             inventory: inventory(node)?,
             policies: [(1, Arc::from("egress-by-node"))].into(),

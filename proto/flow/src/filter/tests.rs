@@ -28,7 +28,7 @@ fn flow() -> Flow {
     Flow {
         time: 0,
         id: FlowId { boot: 1, sequence: 1 },
-        node: Arc::new(Node { name: "worker".into(), labels: vec![] }),
+        node: Arc::new(Node { name: "worker".into(), ..Node::default() }),
         event: Event::Trace(Point::ToNetwork),
         verdict: Verdict::Forwarded,
         direction: Direction::Egress,
@@ -45,7 +45,7 @@ fn flow() -> Flow {
         interface: None,
         dns: None,
         counters: Counters::default(),
-        cause: "",
+        cause: "".into(),
     }
 }
 
@@ -88,6 +88,60 @@ fn each_condition_finds_the_flow_it_describes_and_no_other() {
     check(Condition::DropReason(vec![0]), false);
     check(Condition::Verdict(vec![2]), false);
     check(Condition::IpVersion(vec![4]), true);
+    check(Condition::EgressPolicy(vec!["other".into(), "egress-worker".into()]), true);
+    check(Condition::EgressPolicy(vec!["egress".into()]), false);
+    check(Condition::EgressGateway(vec!["worker".into()]), true);
+    check(Condition::EgressGateway(vec!["worker2".into()]), false);
+    check(Condition::SnatPort(vec![51000]), true);
+    check(Condition::SnatPort(vec![443]), false);
+    check(Condition::Outcome(vec![Outcome::Translated]), true);
+    check(Condition::Outcome(vec![Outcome::Forwarded, Outcome::Dropped]), false);
+    check(Condition::PortRange(Destination, vec![1..=10, 443..=443]), true);
+    check(Condition::PortRange(Source, vec![1..=50999, 51001..=65535]), false);
+    check(Condition::Unresolved(false), true);
+    check(Condition::Unresolved(true), false);
+    check(Condition::DnsRcode(vec![0]), false);
+}
+
+#[test]
+fn a_flow_is_unresolved_if_its_destination_is_outside_and_nameless() {
+    let unresolved = |flow: &Flow| Condition::Unresolved(true).holds(flow);
+    let mut nameless = flow();
+    nameless.destination.names.clear();
+    assert!(unresolved(&nameless));
+    // A reply goes to the pod, which is not outside.
+    std::mem::swap(&mut nameless.source, &mut nameless.destination);
+    assert!(!unresolved(&nameless));
+}
+
+#[test]
+fn a_response_code_is_that_of_an_answer() {
+    let dns = |kind, rcode| Flow {
+        event: Event::L7(kind),
+        dns: Some(Box::new(Dns {
+            query: Fqdn::new("ifconfig.me"),
+            types: vec!["A".into()],
+            rcode,
+            addresses: Vec::new(),
+            ttl: 0,
+            cnames: Vec::new(),
+            answer_types: Vec::new(),
+        })),
+        ..flow()
+    };
+    let answer = L7Kind::Response { latency: 0 };
+    let wanted = Condition::DnsRcode(vec![0, 3]);
+    assert!(wanted.holds(&dns(answer, 3)));
+    assert!(wanted.holds(&dns(answer, 0)));
+    assert!(!wanted.holds(&dns(answer, 2)));
+    assert!(!wanted.holds(&dns(L7Kind::Request, 0)));
+}
+
+#[test]
+fn a_port_range_asks_for_a_port() {
+    let all = Condition::PortRange(Side::Source, vec![0..=65535]);
+    assert!(!all.holds(&Flow { l4: L4::IcmpV6 { kind: 128, code: 0 }, ..flow() }));
+    assert!(all.holds(&Flow { l4: L4::Sctp { source: 0, destination: 0 }, ..flow() }));
 }
 
 #[test]
@@ -120,6 +174,7 @@ fn garbage_values_name_themselves() {
 fn a_reply_has_no_translated_source() {
     let mut reply = flow();
     reply.reply = Some(true);
-    let filter = Filter { conditions: vec![Condition::Egress(set("172.19.0.11"))] };
-    assert!(!filter.matches(&reply));
+    for condition in [Condition::Egress(set("172.19.0.11")), Condition::SnatPort(vec![51000])] {
+        assert!(!condition.holds(&reply));
+    }
 }
