@@ -1,0 +1,58 @@
+//! The filter language as parameters.
+
+/// Every key with what it means, in the order of the help.
+pub(crate) fn keys() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KEYS.iter().copied()
+}
+
+#[rustfmt::skip]
+const KEYS: &[(&str, &str)] = &[
+    ("ip", "Address or CIDR of either side"),
+    ("from-ip", "Address or CIDR of the source"),
+    ("to-ip", "Address or CIDR of the destination"),
+    ("fqdn", "Name of either side; * stands for any characters"),
+    ("from-fqdn", "Name of the source, as in replies from it"),
+    ("to-fqdn", "Name of the destination, as in requests to it"),
+    ("pod", "Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default"),
+    ("from-pod", "Pod of the source; /PREFIX for any namespace"),
+    ("to-pod", "Pod of the destination; /PREFIX for any namespace"),
+    ("namespace", "Namespace of either side"),
+    ("from-namespace", "Namespace of the source"),
+    ("to-namespace", "Namespace of the destination"),
+    ("service", "Service of either side: NAMESPACE/PREFIX"),
+    ("from-service", "Service of the source"),
+    ("to-service", "Service of the destination"),
+    ("label", "Labels of either side, as a Kubernetes selector"),
+    ("from-label", "Labels of the source"),
+    ("to-label", "Labels of the destination"),
+    ("port", "Port of either side"),
+    ("from-port", "Port of the source"),
+    ("to-port", "Port of the destination"),
+    ("workload", "Workload of either side: NAME, KIND/NAME or KIND/"),
+    ("from-workload", "Workload of the source"),
+    ("to-workload", "Workload of the destination"),
+    ("identity", "Identity of either side: a number or a reserved name such as world"),
+    ("from-identity", "Identity of the source"),
+    ("to-identity", "Identity of the destination"),
+    ("cluster", "Cluster of either side, exactly"),
+    ("from-cluster", "Cluster of the source, exactly"),
+    ("to-cluster", "Cluster of the destination, exactly"),
+    ("snat-ip", "Egress address that the source was translated to, or a CIDR"),
+    ("protocol", "tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ..."),
+    ("verdict", "FORWARDED, DROPPED, AUDIT, REDIRECTED, ERROR, TRACED or TRANSLATED"),
+    ("type", "drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers"),
+    ("drop-reason-desc", "Reason of a drop, such as NO_EGRESS_GATEWAY"),
+    ("traffic-direction", "ingress or egress"),
+    ("tcp-flags", "TCP flags that must all be set, such as SYN,ACK"),
+    ("reply", "true or false"),
+    ("ip-version", "none, v4 or v6"),
+    ("node-name", "Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters"),
+    ("uuid", "The flow with this uuid"),
+    ("interface", "Interface where the packet was seen"),
+    ("snat-port", "Egress port that the source was translated to"),
+    ("egress-policy", "Egress policy, by name"),
+    ("egress-gateway", "Gateway node, by name"),
+    ("dns-rcode", "DNS response code"),
+    ("unresolved", "true: the destination is outside and has no name"),
+    ("outcome", "forwarded, translated, dropped, audit or error"),
+];

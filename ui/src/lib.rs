@@ -1,0 +1,8 @@
+//! The dashboard.
+
+mod answer;
+mod filter;
+pub mod openapi;
+mod routes;
+mod row;
+mod time;
