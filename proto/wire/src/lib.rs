@@ -15,6 +15,7 @@ pub mod json;
 pub mod mask;
 pub mod scan;
 pub mod schema;
+pub mod terms;
 
 pub use frame::{Frame, FrameKind};
 
