@@ -9,6 +9,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 
 use prost_types::Timestamp;
+use tidegate_flow::flow::uuid_number;
 use tidegate_proto::Frame;
 
 /// Frames that are remembered; what is older is never asked for again.
@@ -113,16 +114,6 @@ pub(crate) fn timestamp(ns: i64) -> Timestamp {
     }
 }
 
-fn uuid_number(text: &str) -> Option<u128> {
-    let mut number = 0_u128;
-    let mut digits = 0;
-    for digit in text.chars().filter(|c| *c != '-') {
-        number = number << 4 | u128::from(digit.to_digit(16)?);
-        digits += 1;
-    }
-    (digits == 32).then_some(number)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,12 +161,5 @@ mod tests {
         let mut empty = Position::new(7);
         empty.read_to_end();
         assert_eq!(empty.resume(), timestamp(0));
-    }
-
-    #[test]
-    fn a_uuid_is_read_as_128_bits_and_other_text_is_not() {
-        assert_eq!(uuid_number("00000000-0000-0000-0000-0000000000ff"), Some(255));
-        assert_eq!(uuid_number("ff"), None);
-        assert_eq!(uuid_number("zz000000-0000-0000-0000-000000000000"), None);
     }
 }

@@ -2,14 +2,21 @@
 //! nodes and none of the names can be its own; in doubt it is asked, and its own filter decides.
 
 use tidegate_proto::observer::GetFlowsRequest;
+use tidegate_proto::options;
 
 /// Whether a node known by any of `names` can have a flow that the request asks for.
 pub(crate) fn can_match(request: &GetFlowsRequest, names: &[&str]) -> bool {
-    request.whitelist.is_empty()
-        || request.whitelist.iter().any(|filter| {
-            filter.node_name.is_empty()
-                || (filter.node_name.iter()).any(|pattern| names.iter().any(|name| pattern_matches(pattern, name)))
-        })
+    // Malformed options go to every node, so that the refusal is heard.
+    let Ok(options) = options::of(request) else {
+        return true;
+    };
+    let fits = |patterns: &[String]| {
+        patterns.is_empty() || patterns.iter().any(|pattern| names.iter().any(|name| pattern_matches(pattern, name)))
+    };
+    match options.allow.as_slice() {
+        [] => request.whitelist.is_empty() || request.whitelist.iter().any(|filter| fits(&filter.node_name)),
+        own => own.iter().any(|filter| filter.flow.as_ref().is_none_or(|flow| fits(&flow.node_name))),
+    }
 }
 
 /// `cluster/node`, `cluster/` or `node`, where `*` stands for any run of name characters. A
@@ -49,16 +56,21 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use prost_types::Any;
     use tidegate_proto::flow::FlowFilter;
+    use tidegate_proto::v1::{Filter, FlowsOptions};
 
     use super::*;
 
-    fn asked(filters: &[&[&str]], name: &str) -> bool {
-        let filter = |patterns: &&[&str]| FlowFilter {
+    fn filter(patterns: &[&str]) -> FlowFilter {
+        FlowFilter {
             node_name: patterns.iter().map(|pattern| (*pattern).to_owned()).collect(),
             ..FlowFilter::default()
-        };
-        let whitelist = filters.iter().map(filter).collect();
+        }
+    }
+
+    fn asked(filters: &[&[&str]], name: &str) -> bool {
+        let whitelist = filters.iter().map(|patterns| filter(patterns)).collect();
         can_match(&GetFlowsRequest { whitelist, ..GetFlowsRequest::default() }, &[name])
     }
 
@@ -79,6 +91,27 @@ mod tests {
         assert!(asked(&[&["w*er*"]], "kind/worker2"));
         assert!(!asked(&[&["w*x"]], "worker"));
         assert!(asked(&[&["*/control-plane"]], "kind/control-plane"));
+    }
+
+    #[test]
+    fn our_own_filters_stand_instead_of_the_stock_ones() {
+        let asked = |allow: Vec<Filter>| {
+            let options = FlowsOptions { allow, ..FlowsOptions::default() };
+            let extensions = Some(Any::from_msg(&options).expect("encodes"));
+            let request = GetFlowsRequest { whitelist: vec![filter(&["worker"])], extensions, ..Default::default() };
+            ["worker", "worker2"].map(|name| can_match(&request, &[name]))
+        };
+        let own = |patterns: &[&str]| Filter { flow: Some(filter(patterns)), ..Filter::default() };
+        assert_eq!(asked(vec![]), [true, false]);
+        assert_eq!(asked(vec![own(&["worker2"])]), [false, true]);
+        assert_eq!(asked(vec![own(&["worker2"]), Filter { snat_port: vec![1], ..Filter::default() }]), [true, true]);
+    }
+
+    #[test]
+    fn options_that_the_node_would_refuse_are_passed_on() {
+        let extensions = Some(Any { type_url: "/tidegate.v1.FlowsOptions".to_owned(), value: vec![0xff] });
+        let request = GetFlowsRequest { whitelist: vec![filter(&["worker"])], extensions, ..Default::default() };
+        assert!(can_match(&request, &["worker2"]));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a GetFlows request means on one node: where to start, what to send, when to end.
 
 use tidegate_flow::Filter;
-use tidegate_proto::{Frame, encode, filter, mask::Mask, observer::GetFlowsRequest};
+use tidegate_proto::{Frame, filter, flow::FlowFilter, mask::Mask, observer::GetFlowsRequest, options, v1};
 use tonic::Status;
 
 use crate::history::{Entry, History, Recorded, Step};
@@ -40,16 +40,21 @@ impl Query {
         if request.first && request.follow {
             return Err(Status::invalid_argument("first cannot be specified with follow"));
         }
-        let filters = |list| filter::filters(list).map_err(|error| Status::invalid_argument(error.to_string()));
+        let options = options::of(request)
+            .map_err(|error| Status::invalid_argument(format!("invalid FlowsOptions in extensions: {error}")))?;
+        let filters = |stock: &[FlowFilter], own: &[v1::Filter]| {
+            let filters = if own.is_empty() { filter::filters(stock) } else { filter::own_filters(own) };
+            filters.map_err(|error| Status::invalid_argument(error.to_string()))
+        };
         Ok(Self {
-            allow: filters(&request.whitelist)?,
-            deny: filters(&request.blacklist)?,
+            allow: filters(&request.whitelist, &options.allow)?,
+            deny: filters(&request.blacklist, &options.deny)?,
             since: request.since.as_ref().map(nanoseconds),
             until: request.until.as_ref().map(nanoseconds),
             number: (request.number != 0).then_some(request.number),
             first: request.first,
             follow: request.follow,
-            info: encode::wants_info(request),
+            info: options.flow_info,
             mask: Mask::new(request.field_mask.as_ref()).map_err(|path| {
                 Status::invalid_argument(format!("invalid fieldmask: no field {path:?} in flow.Flow"))
             })?,
@@ -126,8 +131,9 @@ fn nanoseconds(time: &prost_types::Timestamp) -> u64 {
 mod tests {
     use std::sync::Arc;
 
+    use prost_types::Any;
     use tidegate_flow::flow::*;
-    use tidegate_proto::{encode::Encoded, flow::FlowFilter};
+    use tidegate_proto::{encode::Encoded, v1::FlowsOptions};
 
     use super::*;
 
@@ -187,6 +193,34 @@ mod tests {
     #[test]
     fn the_last_ones_are_counted_after_filtering() {
         assert_eq!(ask(GetFlowsRequest { number: 3, whitelist: https(), ..Default::default() }), [6, 8, 10]);
+    }
+
+    /// A request whose stock lists leave nothing, with our own.
+    fn own(options: FlowsOptions) -> GetFlowsRequest {
+        let mut request = GetFlowsRequest { whitelist: https(), blacklist: https(), ..Default::default() };
+        request.extensions = Some(Any::from_msg(&options).unwrap());
+        request
+    }
+
+    #[test]
+    fn our_own_lists_stand_instead_of_the_stock_ones() {
+        let low =
+            v1::Filter { destination_port_range: vec![v1::PortRange { first: 1, last: 100 }], ..v1::Filter::default() };
+        let allow = FlowsOptions { allow: vec![low.clone()], ..FlowsOptions::default() };
+        assert_eq!(ask(own(allow)), [1, 3, 5, 7, 9]);
+        let deny = FlowsOptions { deny: vec![low], ..FlowsOptions::default() };
+        assert_eq!(ask(own(deny)), [2, 4, 6, 8, 10]);
+        assert!(ask(own(FlowsOptions::default())).is_empty());
+    }
+
+    #[test]
+    fn malformed_options_are_refused() {
+        let mut request = own(FlowsOptions::default());
+        request.extensions.as_mut().unwrap().value = vec![0xff];
+        assert_eq!(Query::new(&request).unwrap_err().code(), tonic::Code::InvalidArgument);
+        let bad = v1::Filter { snat_port: vec![70_000], ..v1::Filter::default() };
+        let request = own(FlowsOptions { allow: vec![bad], ..FlowsOptions::default() });
+        assert!(Query::new(&request).unwrap_err().message().contains("70000"));
     }
 
     #[test]

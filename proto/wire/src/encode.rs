@@ -17,8 +17,6 @@ use crate::{Frame, flow as wire, observer, v1};
 
 /// Type URL of [`v1::FlowInfo`] in `Flow.extensions`.
 pub const FLOW_INFO_URL: &str = "type.googleapis.com/tidegate.v1.FlowInfo";
-/// Type URL of [`v1::FlowsOptions`] in `GetFlowsRequest.extensions`.
-pub const FLOWS_OPTIONS_URL: &str = "type.googleapis.com/tidegate.v1.FlowsOptions";
 
 /// Field numbers of `observer.GetFlowsResponse` and of `flow.Flow.extensions`.
 const RESPONSE_FLOW: u32 = 1;
@@ -81,17 +79,6 @@ impl Encoded {
     pub fn size(&self) -> usize {
         self.frame.as_bytes().len() + self.info.len()
     }
-}
-
-/// Whether a request asks for [`v1::FlowInfo`].
-#[must_use]
-pub fn wants_info(request: &observer::GetFlowsRequest) -> bool {
-    request
-        .extensions
-        .as_ref()
-        .filter(|any| any.type_url.ends_with("/tidegate.v1.FlowsOptions"))
-        .and_then(|any| v1::FlowsOptions::decode(any.value.as_slice()).ok())
-        .is_some_and(|options| options.flow_info)
 }
 
 /// Nanoseconds since the Unix epoch as a message.

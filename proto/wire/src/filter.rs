@@ -1,12 +1,18 @@
 //! From the filters of a request to [`Filter`]: built once, before the first flow is looked at.
 
+use std::ops::RangeInclusive;
+
 use regex::RegexBuilder;
 use tidegate_flow::{
     filter::{AddressSet, Condition, Filter, FilterError, Pattern, PodPattern, Protocol, Side},
+    flow::Outcome,
     label::Selector,
 };
 
-use crate::flow::{FlowFilter, TcpFlags};
+use crate::{
+    flow::{FlowFilter, TcpFlags},
+    v1,
+};
 
 /// Largest compiled regular expression, bytes: a request must not cost more than it is worth.
 const MAX_REGEX: usize = 1 << 20;
@@ -73,6 +79,53 @@ pub fn filter(wire: &FlowFilter) -> Result<Filter, FilterError> {
         return Err(FilterError::Unsupported("cel_expression"));
     }
     Ok(Filter { conditions })
+}
+
+/// Builds the filters of a list of ours.
+pub fn own_filters(list: &[v1::Filter]) -> Result<Vec<Filter>, FilterError> {
+    list.iter().map(own_filter).collect()
+}
+
+/// Builds one of our filters: Hubble's, and what it does not know.
+pub fn own_filter(wire: &v1::Filter) -> Result<Filter, FilterError> {
+    let mut filter = wire.flow.as_ref().map(filter).transpose()?.unwrap_or_default();
+    let mut add = |values: usize, condition| {
+        if values > 0 {
+            filter.conditions.push(condition);
+        }
+    };
+    let w = wire;
+    add(w.egress_policy.len(), Condition::EgressPolicy(w.egress_policy.clone()));
+    add(w.egress_gateway.len(), Condition::EgressGateway(w.egress_gateway.clone()));
+    add(w.snat_port.len(), Condition::SnatPort(each(&w.snat_port, |port| FilterError::Port(port.to_string()))?));
+    add(w.dns_rcode.len(), Condition::DnsRcode(each(&w.dns_rcode, FilterError::DnsRcode)?));
+    add(w.outcome.len(), Condition::Outcome(outcomes(&w.outcome)?));
+    add(w.source_port_range.len(), Condition::PortRange(Side::Source, port_ranges(&w.source_port_range)?));
+    add(
+        w.destination_port_range.len(),
+        Condition::PortRange(Side::Destination, port_ranges(&w.destination_port_range)?),
+    );
+    filter.conditions.extend(w.unresolved.map(Condition::Unresolved));
+    Ok(filter)
+}
+
+/// Numbers that must fit 16 bits.
+fn each(numbers: &[u32], error: impl Fn(u32) -> FilterError) -> Result<Vec<u16>, FilterError> {
+    numbers.iter().map(|number| u16::try_from(*number).map_err(|_| error(*number))).collect()
+}
+
+fn outcomes(numbers: &[i32]) -> Result<Vec<Outcome>, FilterError> {
+    numbers.iter().map(|number| Outcome::of(*number).ok_or(FilterError::Outcome(*number))).collect()
+}
+
+fn port_ranges(ranges: &[v1::PortRange]) -> Result<Vec<RangeInclusive<u16>>, FilterError> {
+    let one = |range: &v1::PortRange| {
+        let ends = u16::try_from(range.first).ok().zip(u16::try_from(range.last).ok());
+        ends.filter(|(first, last)| first <= last)
+            .map(|(first, last)| first..=last)
+            .ok_or(FilterError::PortRange(range.first, range.last))
+    };
+    ranges.iter().map(one).collect()
 }
 
 fn addresses(texts: &[String]) -> Result<AddressSet, FilterError> {
@@ -153,6 +206,47 @@ mod tests {
         assert_eq!(filter(&bad).unwrap_err().to_string(), "invalid protocol filter: unknown protocol: \"zzz\"");
         let bad = FlowFilter { http_path: vec!["(".into()], ..FlowFilter::default() };
         assert!(filter(&bad).is_err());
+    }
+
+    #[test]
+    fn our_filter_is_hubbles_and_more() {
+        let wire = v1::Filter {
+            flow: Some(FlowFilter { destination_port: vec!["443".into()], ..FlowFilter::default() }),
+            egress_policy: vec!["p".into()],
+            egress_gateway: vec!["g".into()],
+            snat_port: vec![65_535],
+            unresolved: Some(false),
+            dns_rcode: vec![3],
+            outcome: vec![v1::Outcome::Dropped as i32],
+            destination_port_range: vec![v1::PortRange { first: 8000, last: 8100 }],
+            source_port_range: vec![v1::PortRange { first: 0, last: 65_535 }],
+        };
+        let text = format!("{:?}", own_filter(&wire).unwrap().conditions);
+        assert_eq!(
+            text,
+            "[Port(Destination, [443]), EgressPolicy([\"p\"]), EgressGateway([\"g\"]), SnatPort([65535]), \
+             DnsRcode([3]), Outcome([Dropped]), PortRange(Source, [0..=65535]), PortRange(Destination, [8000..=8100]), \
+             Unresolved(false)]"
+        );
+        assert!(own_filter(&v1::Filter::default()).unwrap().conditions.is_empty());
+    }
+
+    #[test]
+    fn a_bad_value_of_ours_is_named() {
+        let refusal = |wire: v1::Filter| own_filter(&wire).unwrap_err().to_string();
+        let range = |first, last| vec![v1::PortRange { first, last }];
+        let bad = v1::Filter { source_port_range: range(9, 8), ..v1::Filter::default() };
+        assert!(refusal(bad).starts_with("invalid port range 9-8"));
+        let bad = v1::Filter { destination_port_range: range(0, 65_536), ..v1::Filter::default() };
+        assert!(refusal(bad).starts_with("invalid port range 0-65536"));
+        let bad = v1::Filter { snat_port: vec![65_536], ..v1::Filter::default() };
+        assert!(refusal(bad).contains("65536"));
+        let bad = v1::Filter { dns_rcode: vec![70_000], ..v1::Filter::default() };
+        assert!(refusal(bad).contains("70000"));
+        for outcome in [0, 6] {
+            let bad = v1::Filter { outcome: vec![outcome], ..v1::Filter::default() };
+            assert_eq!(refusal(bad), format!("unknown outcome {outcome}"));
+        }
     }
 
     #[test]

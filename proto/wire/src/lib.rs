@@ -13,6 +13,7 @@ pub mod filter;
 pub mod frame;
 pub mod json;
 pub mod mask;
+pub mod options;
 pub mod scan;
 pub mod schema;
 pub mod terms;
