@@ -120,7 +120,12 @@ fn points(event: &KernelEvent) -> (Option<Event>, Option<Event>) {
         (false, false) => ToStack,
     };
     if event.kind == kind::END {
-        let last = if event.point == point::TO_ENDPOINT { ToEndpoint } else { way_out };
+        let last = match event.point {
+            point::TO_ENDPOINT => ToEndpoint,
+            point::FROM_HOST => ToNetwork,
+            point::TO_HOST => FromNetwork,
+            _ => way_out,
+        };
         return (trace(last), None);
     }
     match (event.point, event.reply != 0) {
@@ -128,6 +133,8 @@ fn points(event: &KernelEvent) -> (Option<Event>, Option<Event>) {
         (point::FROM_ENDPOINT, true) => (trace(FromEndpoint), trace(ToStack)),
         (point::FROM_OVERLAY, _) => (trace(FromOverlay), trace(ToNetwork)),
         (point::FROM_NETWORK, _) => (trace(FromNetwork), trace(if event.peer == 0 { ToEndpoint } else { ToOverlay })),
+        (point::FROM_HOST, _) => (trace(ToNetwork), None),
+        (point::TO_HOST, _) => (trace(FromNetwork), None),
         (point::OVERLAY_REPLY, _) => (trace(FromOverlay), trace(ToEndpoint)),
         _ => (trace(ToEndpoint), None),
     }
@@ -139,9 +146,9 @@ fn flow(event: &KernelEvent, context: &Context, names: &Names, offset: Offset) -
     let (opener, called) = sides(event);
     let start = start(event, offset);
     // The side that looked the other one up: whoever opened the connection.
-    let inbound = matches!(event.point, point::TO_ENDPOINT) != reply;
+    let inbound = matches!(event.point, point::TO_ENDPOINT | point::TO_HOST) != reply;
     let opener_party = party(context, opener, Vec::new());
-    let called_party = party(context, called, names.of(opener, called, start));
+    let called_party = party(context, called, names.of(context.inventory.asker(opener), called, start));
     let l4 = l4(event);
     let (source, destination, l4) =
         if reply { (called_party, opener_party, swapped(l4)) } else { (opener_party, called_party, l4) };
@@ -306,6 +313,18 @@ mod tests {
         seen.point = point::FROM_NETWORK;
         seen.reply = 1;
         assert_eq!(subtypes(&seen), [10, 4]);
+    }
+
+    #[test]
+    fn what_the_node_itself_opens_is_seen_at_its_uplink_alone() {
+        let directions = |event| all(event).iter().map(|flow| flow.direction).collect::<Vec<_>>();
+        let (out, mut answer) = (event(kind::NEW, point::FROM_HOST), event(kind::FLAGS, point::TO_HOST));
+        answer.reply = 1;
+        assert_eq!((subtypes(&out), subtypes(&answer)), (vec![11], vec![10]));
+        assert_eq!((directions(&out), directions(&answer)), (vec![Direction::Egress], vec![Direction::Egress]));
+        let (called, ended) = (event(kind::NEW, point::TO_HOST), event(kind::END, point::TO_HOST));
+        assert_eq!((subtypes(&called), subtypes(&ended)), (vec![10], vec![10]));
+        assert_eq!(directions(&called), [Direction::Ingress]);
     }
 
     #[test]

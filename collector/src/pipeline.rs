@@ -122,7 +122,7 @@ impl Pipeline {
             let known_until = if last { u64::MAX } else { clock::monotonic() };
             let taken = self.rings.events(BATCH, |event| work.fresh.push(Record::Event(event)));
             work.fresh.extend(self.ended.try_iter().map(Record::Event));
-            self.hear(&mut work, offset);
+            self.hear(&mut work, &context, offset);
             for learned in self.told.try_iter() {
                 work.names.learn(&learned, Source::Shared);
             }
@@ -143,14 +143,15 @@ impl Pipeline {
     }
 
     /// Reads the DNS ring: names are learned at once, messages wait for their turn.
-    fn hear(&mut self, work: &mut Work, offset: Offset) {
+    fn hear(&mut self, work: &mut Work, context: &Context, offset: Offset) {
         let (shared, figures) = (&self.shared, &self.figures);
         self.rings.dns(BATCH, |head, bytes| {
             let Some(message) = message::read(bytes) else {
                 figures.unreadable.fetch_add(1, Ordering::Relaxed);
                 return;
             };
-            let (endpoint, server) = dns_sides(&head, message.response);
+            let ((endpoint, port), server) = dns_sides(&head, message.response);
+            let endpoint = (context.inventory.asker(endpoint), port);
             let heard = work.names.hear(endpoint, server, &message, offset.wall(head.time));
             for learned in &heard.learned {
                 shared.publish(learned);

@@ -164,7 +164,8 @@ impl Reconciler {
 
     async fn apply(&mut self) -> anyhow::Result<()> {
         let (node, cluster) = (&self.settings.node_name, &self.settings.cluster_name);
-        let inventory = Inventory::new(&self.reading.objects, node, cluster);
+        let own = self.view.addresses.values().flatten().copied();
+        let inventory = Inventory::new(&self.reading.objects, node, cluster).on_node_with(own);
         let compiled = compile(&inventory, &self.reading.objects, node, &self.view.local_addresses());
         let active = self.settings.enable_egress_gateway && !compiled.status.is_empty();
         // Closed first, then translated, then attached: at no moment is a selected pod open. A part
@@ -249,7 +250,11 @@ impl Reconciler {
         let uplinks: BTreeSet<u32> =
             named.chain(view.devices.values().filter(|device| egress(device)).map(|device| device.index)).collect();
         let mut places: Vec<(&Device, Hook)> = Vec::new();
-        places.extend(uplinks.iter().filter_map(|index| Some((view.devices.get(index)?, Hook::UplinkIn))));
+        for device in uplinks.iter().filter_map(|index| view.devices.get(index)) {
+            places.push((device, Hook::UplinkIn));
+            places.push((device, Hook::UplinkOut));
+        }
+        places.extend(view.devices.values().filter(|device| device.loopback).map(|device| (device, Hook::LoopbackIn)));
         for device in view.endpoint_devices(&settings.endpoint_interfaces) {
             places.push((device, Hook::PodFrom));
             places.push((device, Hook::PodTo));

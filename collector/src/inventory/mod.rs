@@ -8,7 +8,7 @@ pub mod manifests;
 pub mod objects;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
@@ -30,6 +30,9 @@ pub struct Inventory {
     pub pods: Vec<PodFacts>,
     endpoints: HashMap<IpAddr, Arc<Endpoint>>,
     services: HashMap<IpAddr, Arc<ServiceName>>,
+    /// Addresses of this node's own devices.
+    own: HashSet<IpAddr>,
+    host: Arc<Endpoint>,
     world: Arc<Endpoint>,
 }
 
@@ -105,10 +108,28 @@ impl Inventory {
         inventory
     }
 
+    /// The same, on a node that has these addresses, whether or not an object names them.
+    #[must_use]
+    pub fn on_node_with(self, own: impl IntoIterator<Item = Ipv4Addr>) -> Self {
+        Self { own: own.into_iter().map(IpAddr::V4).collect(), host: Arc::new(reserved(identity::HOST)), ..self }
+    }
+
     /// Who has the address; outside the cluster it is the world.
     #[must_use]
     pub fn endpoint(&self, address: IpAddr) -> Arc<Endpoint> {
-        Arc::clone(self.endpoints.get(&address).unwrap_or(&self.world))
+        let unknown = || if self.is_host(address) { &self.host } else { &self.world };
+        Arc::clone(self.endpoints.get(&address).unwrap_or_else(unknown))
+    }
+
+    /// Under which address the DNS answers to `address` are known: those to the node itself are
+    /// answers to one asker, whichever of its addresses it asks from.
+    #[must_use]
+    pub fn asker(&self, address: IpAddr) -> IpAddr {
+        if self.is_host(address) { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { address }
+    }
+
+    fn is_host(&self, address: IpAddr) -> bool {
+        self.own.contains(&address) || address.is_loopback()
     }
 
     /// Whether the address belongs to the same pod as in `other`, or to none in either.
@@ -250,6 +271,16 @@ fn reserved(number: u32) -> Endpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_nodes_own_addresses_are_one_host_that_asks() {
+        let inventory = Inventory::new(&[], "node", "default").on_node_with([Ipv4Addr::new(192, 0, 2, 7)]);
+        let of = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(inventory.endpoint(of("192.0.2.7")).identity, identity::HOST);
+        assert_eq!(inventory.endpoint(of("192.0.2.8")).identity, identity::WORLD);
+        assert_eq!(inventory.asker(of("192.0.2.7")), inventory.asker(of("127.0.0.53")));
+        assert_eq!(inventory.asker(of("10.244.1.5")), of("10.244.1.5"));
+    }
 
     #[test]
     fn a_replica_set_of_a_deployment_is_the_deployment() {

@@ -44,10 +44,15 @@ pub enum Hook {
     OverlayIn,
     /// Ingress of an uplink.
     UplinkIn,
+    /// Egress of an uplink.
+    UplinkOut,
+    /// Ingress of the loopback device.
+    LoopbackIn,
 }
 
 impl Hook {
-    const ALL: [Self; 4] = [Self::PodFrom, Self::PodTo, Self::OverlayIn, Self::UplinkIn];
+    const ALL: [Self; 6] =
+        [Self::PodFrom, Self::PodTo, Self::OverlayIn, Self::UplinkIn, Self::UplinkOut, Self::LoopbackIn];
 
     fn program(self) -> &'static str {
         match self {
@@ -55,13 +60,15 @@ impl Hook {
             Self::PodTo => "pod_to",
             Self::OverlayIn => "overlay_in",
             Self::UplinkIn => "uplink_in",
+            Self::UplinkOut => "uplink_out",
+            Self::LoopbackIn => "loopback_in",
         }
     }
 
     fn direction(self) -> TcAttachType {
         match self {
-            Self::PodTo => TcAttachType::Egress,
-            Self::PodFrom | Self::OverlayIn | Self::UplinkIn => TcAttachType::Ingress,
+            Self::PodTo | Self::UplinkOut => TcAttachType::Egress,
+            Self::PodFrom | Self::OverlayIn | Self::UplinkIn | Self::LoopbackIn => TcAttachType::Ingress,
         }
     }
 }

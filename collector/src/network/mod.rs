@@ -15,7 +15,7 @@ use rtnetlink::{
     Handle, MulticastGroup, RouteMessageBuilder,
     packet_route::{
         address::AddressAttribute,
-        link::{InfoKind, LinkAttribute, LinkInfo},
+        link::{InfoKind, LinkAttribute, LinkInfo, LinkLayerType},
         route::{RouteAddress, RouteAttribute, RouteMessage},
     },
 };
@@ -30,6 +30,8 @@ pub struct Device {
     pub index: u32,
     /// Name.
     pub name: String,
+    /// Whether it is the loopback device.
+    pub loopback: bool,
     /// Whether it is one end of a veth pair.
     pub veth: bool,
     /// Whether the other end is in another network namespace.
@@ -119,8 +121,13 @@ impl Network {
     async fn read_devices(&self, view: &mut View) -> Result<(), rtnetlink::Error> {
         let mut links = self.handle.link().get().execute();
         while let Some(link) = links.try_next().await? {
-            let mut device =
-                Device { index: link.header.index, name: String::new(), veth: false, peer_elsewhere: false };
+            let mut device = Device {
+                index: link.header.index,
+                name: String::new(),
+                loopback: link.header.link_layer_type == LinkLayerType::Loopback,
+                veth: false,
+                peer_elsewhere: false,
+            };
             for attribute in link.attributes {
                 match attribute {
                     LinkAttribute::IfName(name) => device.name = name,

@@ -82,6 +82,10 @@ pub mod point {
     pub const FROM_NETWORK: u8 = 4;
     /// Reply at the endpoint's node, out of the overlay.
     pub const OVERLAY_REPLY: u8 = 5;
+    /// From the node itself, at its uplink.
+    pub const FROM_HOST: u8 = 6;
+    /// To the node itself, at its uplink.
+    pub const TO_HOST: u8 = 7;
 }
 
 /// Most bytes of a DNS message that are copied.

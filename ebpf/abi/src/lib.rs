@@ -25,7 +25,7 @@ pub mod reason;
 pub mod tuple;
 
 /// Number of the layouts in this crate; part of the pin directory's name.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// Gives a record a safe reading from bytes and pins its size.
 macro_rules! record {

@@ -1,6 +1,7 @@
 //! Copying DNS messages to the collector, once each: at the node of the endpoint that asks. A
 //! query is taken from the asking endpoint's device, an answer on its way to it; the same
-//! messages at the resolver's own pod are not taken again.
+//! messages at the resolver's own pod are not taken again. What the node itself asks is taken at
+//! its uplink, and at its loopback device.
 
 use crate::{
     maps::{config, count, DNS},
@@ -48,6 +49,15 @@ pub fn query(ctx: &TcContext, packet: &Packet) {
 #[inline(always)]
 pub fn answer(ctx: &TcContext, packet: &Packet) {
     if packet.tuple.protocol == UDP && packet.tuple.source_port == PORT {
+        copy(ctx, packet);
+    }
+}
+
+/// Copies the message of a packet between a resolver and whoever asks it.
+#[inline(always)]
+pub fn exchange(ctx: &TcContext, packet: &Packet) {
+    let tuple = &packet.tuple;
+    if tuple.protocol == UDP && (tuple.destination_port == PORT || tuple.source_port == PORT) {
         copy(ctx, packet);
     }
 }

@@ -1,5 +1,6 @@
 //! The eBPF programs of Tidegate, all on TCX: `pod_from` and `pod_to` at the host side of
-//! every endpoint's veth pair, `overlay_in` at the overlay device, `uplink_in` at the uplinks.
+//! every endpoint's veth pair, `overlay_in` at the overlay device, `uplink_in` and `uplink_out` at
+//! the uplinks, `loopback_in` at the loopback device.
 //!
 //! Each hook decides what becomes of a packet ([`Outcome`]); [`verdict`] is the one table
 //! from outcomes to what the kernel does. Translation happens before netfilter: a packet that
@@ -11,6 +12,7 @@
 
 mod dns;
 mod flow;
+mod host;
 mod maps;
 mod nat;
 mod overlay;
@@ -18,6 +20,7 @@ mod packet;
 mod pod;
 mod report;
 mod route;
+mod socket;
 mod uplink;
 
 use aya_ebpf::{macros::classifier, programs::TcContext};
@@ -70,6 +73,24 @@ pub fn uplink_in(ctx: TcContext) -> i32 {
         return TCX_NEXT;
     };
     verdict(&ctx, &packet, tidegate_ebpf_abi::event::point::FROM_NETWORK, uplink::inbound(&ctx, &packet))
+}
+
+#[classifier]
+pub fn uplink_out(ctx: TcContext) -> i32 {
+    if host::made_here(&ctx) {
+        if let Some(packet) = packet::parse(&ctx) {
+            host::outbound(&ctx, &packet);
+        }
+    }
+    TCX_NEXT
+}
+
+#[classifier]
+pub fn loopback_in(ctx: TcContext) -> i32 {
+    if let Some(packet) = packet::parse(&ctx) {
+        host::local(&ctx, &packet);
+    }
+    TCX_NEXT
 }
 
 /// From outcome to the kernel's verdict; a drop is always an event.

@@ -10,16 +10,14 @@ use crate::{
     maps::{config, count, CONNECTIONS, REVERSE},
     packet::{skb, Packet, ETH},
     report::now,
+    socket,
 };
 use aya_ebpf::{
-    bindings::{bpf_sock_tuple, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR},
-    helpers::{
-        bpf_get_prandom_u32, bpf_l4_csum_replace, bpf_sk_lookup_udp, bpf_sk_release, bpf_skb_store_bytes,
-        bpf_skc_lookup_tcp,
-    },
+    bindings::{BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR},
+    helpers::{bpf_get_prandom_u32, bpf_l4_csum_replace, bpf_skb_store_bytes},
     programs::TcContext,
 };
-use core::{ffi::c_void, mem};
+use core::ffi::c_void;
 use tidegate_ebpf_abi::{
     checksum,
     conn::{timeout, Flow, Reverse},
@@ -32,8 +30,6 @@ use tidegate_ebpf_abi::{
 const TRIES: u32 = 32;
 /// Far enough apart that neighbours in the table are not tried one after another; prime.
 const STRIDE: u32 = 7919;
-/// BPF_F_CURRENT_NETNS, `include/uapi/linux/bpf.h`.
-const CURRENT_NETNS: u64 = u64::MAX;
 
 /// Takes a port for the connection, enters both halves, and reports it. `flow.egress` is set by
 /// the caller, `flow.egress_port` here. The error is a [`cause`].
@@ -71,7 +67,7 @@ fn take_port(ctx: &TcContext, packet: &Packet, flow: &mut Flow, reverse: &Revers
     while tried <= TRIES {
         flow.egress_port = port;
         let key = flow.reply_key(&packet.tuple);
-        if !socket_holds(ctx, &key) {
+        if !socket::receives(ctx, &key) {
             match REVERSE.insert(key, reverse, NOEXIST) {
                 Ok(()) => return Ok(()),
                 Err(EEXIST) => {}
@@ -124,33 +120,6 @@ fn expired(key: &Tuple) -> bool {
         flow::end(&flow_key, unsafe { &*flow });
     }
     let _ = REVERSE.remove(key);
-    true
-}
-
-/// Whether a socket of this node would receive the replies.
-#[inline(always)]
-fn socket_holds(ctx: &TcContext, reply: &Tuple) -> bool {
-    if reply.protocol == ICMP {
-        return false;
-    }
-    // SAFETY: an all-zero tuple is a valid one.
-    let mut tuple: bpf_sock_tuple = unsafe { mem::zeroed() };
-    tuple.__bindgen_anon_1.ipv4.saddr = reply.source;
-    tuple.__bindgen_anon_1.ipv4.daddr = reply.destination;
-    tuple.__bindgen_anon_1.ipv4.sport = reply.source_port;
-    tuple.__bindgen_anon_1.ipv4.dport = reply.destination_port;
-    // SAFETY: 12 bytes are the size of the IPv4 member; a socket that is found is released.
-    unsafe {
-        let socket = if reply.protocol == TCP {
-            bpf_skc_lookup_tcp(skb(ctx).cast::<c_void>(), &mut tuple, 12, CURRENT_NETNS, 0)
-        } else {
-            bpf_sk_lookup_udp(skb(ctx).cast::<c_void>(), &mut tuple, 12, CURRENT_NETNS, 0)
-        };
-        if socket.is_null() {
-            return false;
-        }
-        bpf_sk_release(socket.cast::<c_void>());
-    }
     true
 }
 

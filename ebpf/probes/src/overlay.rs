@@ -4,7 +4,7 @@ use crate::{
     dns, flow,
     maps::{count, CONNECTIONS, ENDPOINTS, LOCATIONS, NODES},
     nat::{self, Side},
-    packet::{ifindex, skb, Kind, Packet},
+    packet::{ifindex, skb, Kind, Packet, PACKET_HOST},
     pod,
     route::{self, Way},
     Outcome,
@@ -18,9 +18,6 @@ use tidegate_ebpf_abi::{
     reason::{self, cause},
     tuple::TCP,
 };
-
-/// PACKET_HOST, `include/uapi/linux/if_packet.h`.
-const PACKET_HOST: u32 = 0;
 
 /// A packet out of the overlay. Whatever is not provably ours is dropped.
 #[inline(always)]

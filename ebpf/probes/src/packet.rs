@@ -9,8 +9,12 @@ const ETHERTYPE_IPV4: u16 = 0x0800u16.to_be();
 /// Ethernet, IPv4 without options, TCP without options.
 const PULL: u32 = 54;
 
+/// PACKET_HOST, `include/uapi/linux/if_packet.h`.
+pub const PACKET_HOST: u32 = 0;
+
 const ECHO_REPLY: u8 = 0;
-const ECHO_REQUEST: u8 = 8;
+/// ICMP type, RFC 792.
+pub const ECHO_REQUEST: u8 = 8;
 
 /// What of a packet the datapath needs.
 pub struct Packet {

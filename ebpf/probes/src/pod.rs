@@ -145,7 +145,7 @@ pub fn rule(ruleset: u32, destination: u32) -> Option<Rule> {
 
 /// What the address is inside the cluster, 0 if it is outside.
 #[inline(always)]
-fn is_inside(address: u32) -> u32 {
+pub fn is_inside(address: u32) -> u32 {
     INSIDE.get(Key::new(32, address)).copied().unwrap_or(0)
 }
 

@@ -1,7 +1,8 @@
 //! The uplink: replies to translated connections go back by their entry, with no policy asked.
+//! The rest is the stack's; of it the node's own connections are observed.
 
 use crate::{
-    dns, flow,
+    dns, flow, host,
     maps::REVERSE,
     nat::{self, Side},
     packet::{Kind, Packet},
@@ -10,13 +11,14 @@ use crate::{
 use aya_ebpf::programs::TcContext;
 use tidegate_ebpf_abi::reason::{self, cause};
 
-/// A packet from the network; nothing but replies is ours.
+/// A packet from the network; nothing but replies is ours to handle.
 #[inline(always)]
 pub fn inbound(ctx: &TcContext, packet: &Packet) -> Outcome {
     if packet.kind != Kind::Tracked {
         return Outcome::Next;
     }
     let Some(reverse) = REVERSE.get_ptr_mut(packet.tuple) else {
+        host::inbound(ctx, packet);
         return Outcome::Next;
     };
     // SAFETY: a map value, valid for the run of the program.
