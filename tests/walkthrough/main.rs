@@ -4,6 +4,7 @@
 mod addresses;
 mod chapter;
 mod gateways;
+mod host;
 mod names;
 mod observing;
 mod policy;
