@@ -1,15 +1,15 @@
 //! One node's part in one client's stream: asks the node, passes its frames on, and in a follow
 //! stream asks again after a break without repeating anything.
 
-use std::pin::pin;
 use std::sync::Arc;
 
+use tidegate_proto::Frame;
 use tidegate_proto::observer::GetFlowsRequest;
-use tidegate_proto::{Frame, FrameKind};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
-use tonic::{Code, Status};
+use tonic::Status;
 
+use crate::call::{Call, End};
 use crate::connect::{self, Backoff};
 use crate::peers::Peer;
 use crate::position::Position;
@@ -50,88 +50,75 @@ pub(crate) struct Feed {
     pub(crate) out: mpsc::Sender<Event>,
 }
 
-/// How one call to the node ended.
-enum End {
-    /// The client is gone; nobody reads events any more.
-    Abandoned,
-    /// The node ended the stream in good order.
-    Complete,
-    /// The node refused the request.
-    Refused(Box<Status>),
-    /// The call failed for this reason.
-    Failed(String),
-}
+/// The client is gone; nobody reads events any more.
+struct Abandoned;
 
 impl Feed {
     /// Runs until the request is answered or the client is gone.
     pub(crate) async fn run(self) {
         let out = self.out.clone();
         tokio::select! {
-            () = self.answer() => {}
+            _ = self.answer() => {}
             () = out.closed() => {}
         }
     }
 
-    async fn answer(self) {
+    async fn answer(self) -> Result<(), Abandoned> {
         let last = match self.request.follow {
-            true => self.follow().await,
-            false => self.ask(self.request.clone(), None).await,
+            true => self.follow().await?,
+            false => self.ask(self.request.clone(), None).await?,
         };
-        let last = match last {
-            End::Abandoned => return,
-            End::Complete => None,
-            End::Refused(status) => Some(Event::Refused(status)),
+        match last {
+            End::Complete => {}
+            End::Refused(status) => self.send(Event::Refused(status)).await?,
             End::Failed(reason) => {
                 self.peer.suspect();
-                Some(Event::Failed(reason))
+                self.send(Event::Failed(reason)).await?;
             }
-        };
-        if let Some(event) = last {
-            self.send(event).await;
         }
-        self.send(Event::Ended).await;
+        self.send(Event::Ended).await
     }
 
     /// Follows the node through breaks; ends only by `until`, by a refusal or with the client.
-    async fn follow(&self) -> End {
+    async fn follow(&self) -> Result<End, Abandoned> {
         let since = self.request.since.map(|since| nanoseconds(&since));
         let mut position = Position::new(since.unwrap_or(self.opened_ns));
         let mut request = self.request.clone();
         let mut backoff = Backoff::new();
         let mut ended = match self.connected {
             false => None,
-            true if rewinds(&self.request) => match self.rewind(&mut position).await {
+            true if rewinds(&self.request) => match self.rewind(&mut position).await? {
                 End::Complete => {
                     request = self.later(&mut position);
-                    Some(self.ask(request, Some(&mut position)).await)
+                    Some(self.ask(request, Some(&mut position)).await?)
                 }
                 other => Some(other),
             },
-            true => Some(self.ask(request, Some(&mut position)).await),
+            true => Some(self.ask(request, Some(&mut position)).await?),
         };
         let mut accepted = position.count() > 0;
         loop {
             let reason = match ended {
                 None => None,
-                Some(End::Complete) if self.request.until.is_some() => return End::Complete,
+                Some(End::Complete) if self.request.until.is_some() => return Ok(End::Complete),
                 Some(End::Complete) => Some("the node ended the stream".to_owned()),
                 Some(End::Refused(status)) if accepted => Some(connect::reason(&status)),
                 Some(End::Failed(reason)) => Some(reason),
-                Some(end @ (End::Abandoned | End::Refused(_))) => return end,
+                Some(end @ End::Refused(_)) => return Ok(end),
             };
             if let Some(reason) = reason {
                 let usable = self.peer.found_usable();
                 self.peer.suspect();
-                self.send(Event::Failed(reason)).await;
+                self.send(Event::Failed(reason)).await?;
                 sleep(backoff.pause()).await;
                 usable.await;
             } else {
                 self.peer.found_usable().await;
             }
-            self.send(Event::Connected).await;
+            self.send(Event::Connected).await?;
             let read_before = position.count();
             let request = self.later(&mut position);
-            ended = Some(self.ask(request, Some(&mut position)).await);
+            ended = Some(self.ask(request, Some(&mut position)).await?);
             if position.count() > read_before {
                 backoff.reset();
                 accepted = true;
@@ -140,14 +127,14 @@ impl Feed {
     }
 
     /// Reads what the node has, up to `number`.
-    async fn rewind(&self, position: &mut Position) -> End {
+    async fn rewind(&self, position: &mut Position) -> Result<End, Abandoned> {
         let request = GetFlowsRequest { follow: false, ..self.request.clone() };
-        let end = self.ask(request, Some(position)).await;
+        let end = self.ask(request, Some(position)).await?;
         if matches!(end, End::Complete) {
             position.read_to_end();
-            self.send(Event::Rewound).await;
+            self.send(Event::Rewound).await?;
         }
-        end
+        Ok(end)
     }
 
     /// The request for everything after the position.
@@ -156,63 +143,30 @@ impl Feed {
     }
 
     /// One call; its frames go out as events. With a position, only frames not read before.
-    async fn ask(&self, request: GetFlowsRequest, mut position: Option<&mut Position>) -> End {
-        let mut client = self.peer.streams();
-        let mut frames = match client.get_flows(request).await {
-            Ok(response) => response.into_inner(),
-            Err(status) => return before_the_first_frame(status),
+    async fn ask(&self, request: GetFlowsRequest, mut position: Option<&mut Position>) -> Result<End, Abandoned> {
+        let mut call = match Call::open(&self.peer, request).await {
+            Ok(call) => call,
+            Err(end) => return Ok(end),
         };
-        let mut lost = pin!(self.peer.found_lost());
-        let mut first = true;
         loop {
-            let next = tokio::select! {
-                biased;
-                next = frames.message() => next,
-                // A machine that vanished says nothing; its probes notice before TCP does.
-                () = &mut lost => return End::Failed("the node stopped answering".to_owned()),
+            let frame = match call.next().await {
+                Ok(frame) => frame,
+                Err(end) => return Ok(end),
             };
-            let frame = match next {
-                Ok(Some(frame)) => frame,
-                Ok(None) => return End::Complete,
-                Err(status) if first => return before_the_first_frame(status),
-                Err(status) => return End::Failed(connect::reason(&status)),
-            };
-            if first {
-                first = false;
-                self.learn_name(&frame);
-            }
-            if position.as_mut().is_none_or(|position| position.admit(&frame)) && !self.send(Event::Frame(frame)).await
-            {
-                return End::Abandoned;
+            if position.as_mut().is_none_or(|position| position.admit(&frame)) {
+                self.send(Event::Frame(frame)).await?;
             }
         }
     }
 
-    fn learn_name(&self, frame: &Frame) {
-        if frame.kind() == FrameKind::Flow
-            && let Some(name) = frame.node_name().filter(|name| !name.is_empty())
-        {
-            self.peer.seen_as(name);
-        }
-    }
-
-    async fn send(&self, event: Event) -> bool {
-        self.out.send(event).await.is_ok()
+    async fn send(&self, event: Event) -> Result<(), Abandoned> {
+        self.out.send(event).await.map_err(|_| Abandoned)
     }
 }
 
 /// Whether a follow request begins with history, counted over the cluster.
 pub(crate) fn rewinds(request: &GetFlowsRequest) -> bool {
     request.follow && request.number > 0 && request.since.is_none()
-}
-
-/// Our collectors answer a bad filter with InvalidArgument, stock servers with Unknown.
-fn before_the_first_frame(status: Status) -> End {
-    let refusal = matches!(status.code(), Code::InvalidArgument | Code::Unknown);
-    match refusal && !connect::is_transport(&status) {
-        true => End::Refused(Box::new(status)),
-        false => End::Failed(connect::reason(&status)),
-    }
 }
 
 fn nanoseconds(time: &prost_types::Timestamp) -> i64 {

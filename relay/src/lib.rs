@@ -5,8 +5,8 @@
 //! * [`serve`]: the port, its services, health and reflection;
 //! * [`observer`]: Hubble's Observer; [`status`]: its sums; [`egress`]: our own interface;
 //! * [`peers`], [`connect`]: the collectors, and whether they can be asked;
-//! * [`route`]: which of them can match; [`feed`]: one node's part in one stream, with
-//!   [`position`] to go on after a break;
+//! * [`route`]: which of them can match; [`call`]: one request to one node; [`feed`]: one node's
+//!   part in one stream, with [`position`] to go on after a break;
 //! * [`fanout`], [`input`]: one client's stream; [`merge`]: the order; [`quota`]: the count;
 //!   [`node_status`]: the relay's own messages.
 //!
@@ -14,6 +14,7 @@
 //! bounded, and a client that does not read stops its own stream and no other. The relay keeps no
 //! flows; two relays never know of each other.
 
+mod call;
 mod connect;
 mod egress;
 mod fanout;
