@@ -1,0 +1,168 @@
+//! Connections to the files: one that writes, and a bounded number that read.
+
+use std::collections::VecDeque;
+use std::ops::{Deref, DerefMut};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::segments::Segment;
+
+/// Connections that read at the same time; each has a thread of its own.
+const MOST_READERS: usize = 24;
+
+/// Connections that are kept open when nobody reads.
+const MOST_IDLE: usize = 16;
+
+/// Steps of SQLite's machine between two looks at whether anybody still waits for the answer: well
+/// under a millisecond.
+const STEPS: i32 = 20_000;
+
+/// How long a connection waits for another one's transaction: longer than sealing takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What all connections have in common.
+fn options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(false)
+        .busy_timeout(PATIENCE)
+        .pragma("temp_store", "MEMORY")
+        .thread_name(|_| "tidegate-store".into())
+        .disable_statement_logging()
+}
+
+/// Opens a file for writing, and makes it if `create`.
+///
+/// What is committed survives the process. It survives the machine once it was synced: SQLite does
+/// that whenever it moves its log into the file.
+pub(super) async fn write(path: &Path, create: bool) -> Result<SqliteConnection, sqlx::Error> {
+    options(path)
+        .create_if_missing(create)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .pragma("cache_size", "-65536")
+        .pragma("wal_autocheckpoint", "4000")
+        .connect()
+        .await
+}
+
+/// Whether the error says that the file is not what was once written.
+pub(super) fn is_damage(error: &sqlx::Error) -> bool {
+    const CORRUPT: i32 = 11;
+    const NOT_A_DATABASE: i32 = 26;
+    let code = |error: &dyn sqlx::error::DatabaseError| error.code()?.parse::<i32>().ok();
+    match error {
+        // The lower byte is the primary code.
+        sqlx::Error::Database(error) => {
+            code(&**error).is_some_and(|code| matches!(code & 0xff, CORRUPT | NOT_A_DATABASE))
+        }
+        sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
+        _ => false,
+    }
+}
+
+/// A bounded number of connections that read.
+#[derive(Debug)]
+pub(super) struct Readers {
+    permits: Arc<Semaphore>,
+    /// The longest unused first.
+    idle: Arc<Mutex<VecDeque<Idle>>>,
+}
+
+#[derive(Debug)]
+struct Idle {
+    segment: Arc<Segment>,
+    connection: SqliteConnection,
+    /// Tells a statement that still runs to stop.
+    stop: Arc<AtomicBool>,
+}
+
+impl Readers {
+    pub(super) fn new() -> Self {
+        Self { permits: Arc::new(Semaphore::new(MOST_READERS)), idle: Arc::default() }
+    }
+
+    /// A connection to `segment`.
+    pub(super) async fn read(&self, segment: &Arc<Segment>) -> Result<Reader, sqlx::Error> {
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        let reader = |idle| Reader { open: Some(idle), idle: self.idle.clone(), _permit: permit };
+        if let Some(mut idle) = self.take(segment.id) {
+            // An abandoned statement ends first.
+            let usable = idle.connection.ping().await.is_ok();
+            idle.stop.store(false, Ordering::Relaxed);
+            if usable {
+                return Ok(reader(idle));
+            }
+        }
+        let mut connection = options(&segment.path).read_only(true).connect().await?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        connection.lock_handle().await?.set_progress_handler(STEPS, move || !stopped.load(Ordering::Relaxed));
+        Ok(reader(Idle { segment: segment.clone(), connection, stop }))
+    }
+
+    fn take(&self, segment: i64) -> Option<Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = idle.iter().position(|one| one.segment.id == segment)?;
+        idle.remove(place)
+    }
+
+    /// Drops unused connections to segments that are not to be kept.
+    pub(super) fn keep(&self, keep: impl Fn(i64) -> bool) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).retain(|idle| keep(idle.segment.id));
+    }
+
+    /// Waits for those in use, and closes all.
+    pub(super) async fn close(&self) {
+        // Whoever waits is refused; who has one gives it back.
+        let all = self.permits.acquire_many(MOST_READERS as u32).await;
+        self.permits.close();
+        drop(all);
+        let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
+        for one in idle {
+            // A connection that reads has nothing to lose.
+            let _closed = one.connection.close().await;
+        }
+    }
+}
+
+/// A connection that reads one segment. Dropping it stops what still runs.
+#[derive(Debug)]
+pub(super) struct Reader {
+    /// Some until it is dropped.
+    open: Option<Idle>,
+    idle: Arc<Mutex<VecDeque<Idle>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Deref for Reader {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.open.as_ref().expect("it is taken only by drop").connection
+    }
+}
+
+impl DerefMut for Reader {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.open.as_mut().expect("it is taken only by drop").connection
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        let Some(open) = self.open.take() else { return };
+        open.stop.store(true, Ordering::Relaxed);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push_back(open);
+        if idle.len() > MOST_IDLE {
+            idle.pop_front();
+        }
+    }
+}
