@@ -41,7 +41,7 @@ use tokio::sync::watch;
 use crate::{
     enrich::Context,
     history::History,
-    kernel::{Loaded, Probes},
+    kernel::{Connections, Loaded, Probes, rings::Rings},
     losses::Losses,
     names::share::Shared,
     network::Network,
@@ -60,17 +60,40 @@ const ENDING: Duration = Duration::from_secs(3);
 /// Pause between two looks at the loss counters.
 const LOSS_INTERVAL: Duration = Duration::from_secs(1);
 
+/// A collector whose probes are at work and whose ports are taken; it serves nothing yet.
+pub struct Collector {
+    reconciler: Reconciler,
+    listeners: serve::Listeners,
+    sources: serve::Sources,
+    context: Arc<RwLock<Arc<Context>>>,
+    connections: Connections,
+    rings: Rings,
+    boot: u64,
+}
+
 /// Runs the collector until `stop` is set. Its pins stay: traffic goes on as it was.
+///
+/// # Errors
+/// As [`start`] and [`Collector::serve`].
 pub async fn run(settings: Settings, stop: stop::Signal) -> anyhow::Result<()> {
+    start(settings).await?.serve(stop).await
+}
+
+/// Loads the probes, brings the kernel to what is wanted, and takes the ports.
+///
+/// # Errors
+/// When the kernel refuses the probes, another collector uses the same pins, or an address is taken.
+pub async fn start(settings: Settings) -> anyhow::Result<Collector> {
     let state_dir = &settings.state_dir;
     fs::create_dir_all(state_dir).with_context(|| format!("cannot make state-dir {}", state_dir.display()))?;
+    // Before anything is put into the kernel.
+    let port = serve::Port::take(&settings).await?;
     let network = Network::connect()?;
     let Loaded { probes, tables, connections, rings } =
         Probes::load(&settings.bpffs_dir, settings.egress_gateway_policy_map_max)?;
     let tables = Arc::new(Mutex::new(tables));
     let context = Arc::new(RwLock::new(Arc::new(Context::default())));
     let shared = Arc::new(Shared::default());
-    let history = Arc::new(History::new(settings.history_events));
     let (state_sender, state) = watch::channel(Arc::new(State::default()));
     let outputs = Outputs {
         tables: Arc::clone(&tables),
@@ -82,36 +105,8 @@ pub async fn run(settings: Settings, stop: stop::Signal) -> anyhow::Result<()> {
     if let Err(error) = reconciler.start().await {
         tracing::error!("cannot bring the kernel to what is wanted, trying again: {error:#}");
     }
-
-    let (told_sender, told) = mpsc::sync_channel(TOLD);
-    let (ended_sender, ended) = mpsc::sync_channel(ENDED);
     let boot = random()?;
-    let pipeline = Pipeline {
-        rings,
-        ended,
-        history: Arc::clone(&history),
-        context: Arc::clone(&context),
-        shared: Arc::clone(&shared),
-        told,
-        boot,
-        figures: Arc::new(Figures::default()),
-    };
-    let ending = Arc::new(AtomicBool::new(false));
-    let ends = Arc::clone(&ending);
-    let sweeping = Worker::start("sweep", move || sweep::run(connections, &context, &ended_sender, &ends))?;
-    let ends = Arc::clone(&ending);
-    let observation = Worker::start("observation", move || pipeline.run(&ends))?;
-
-    let settings = Arc::new(settings);
-    let sources = serve::Sources {
-        settings: Arc::clone(&settings),
-        history: Arc::clone(&history),
-        tables: Arc::clone(&tables),
-        shared,
-        state: state.clone(),
-        started: Instant::now(),
-    };
-    let listeners = serve::Listeners::bind(&settings).await?;
+    let listeners = serve::Listeners::with(port, &settings)?;
     tracing::info!(
         node = settings.node_name,
         boot,
@@ -119,25 +114,61 @@ pub async fn run(settings: Settings, stop: stop::Signal) -> anyhow::Result<()> {
         listeners.address()?,
         settings.collector_socket.display()
     );
-    let port = settings.collector_listen.port();
-    let until = stop.clone();
-    // A part that ends before it is told to ends the collector: it must not look well while it is
-    // blind or deaf.
-    let outcome = tokio::select! {
-        served = serve::serve(listeners, sources, stop) => served,
-        reconciled = reconciler.run(async move { until.wait().await }) => reconciled.context("reconciliation ended"),
-        () = watch_names::run(settings.node_name.clone(), port, state, told_sender) => Ok(()),
-        () = count_losses(settings.state_dir.join("losses"), tables, history) => Ok(()),
-        () = sweeping.ended() => Err(anyhow::anyhow!("the sweep thread ended: see the log above")),
-        () = observation.ended() => Err(anyhow::anyhow!("the observation thread ended: see the log above")),
+    let sources = serve::Sources {
+        history: Arc::new(History::new(settings.history_events)),
+        settings: Arc::new(settings),
+        tables,
+        shared,
+        state,
+        started: Instant::now(),
     };
-    ending.store(true, Ordering::Relaxed);
-    // The sweep may wait for room in the queue that observation empties, so it ends first.
-    for worker in [sweeping, observation] {
-        tokio::time::timeout(ENDING, worker.ended()).await.ok();
+    Ok(Collector { reconciler, listeners, sources, context, connections, rings, boot })
+}
+
+impl Collector {
+    /// Observes and serves until `stop` is set.
+    ///
+    /// # Errors
+    /// When a part ends before it is told to: a collector must not look well while it is blind or deaf.
+    pub async fn serve(self, stop: stop::Signal) -> anyhow::Result<()> {
+        let Self { reconciler, listeners, sources, context, connections, rings, boot } = self;
+        let serve::Sources { settings, history, tables, shared, state, .. } = sources.clone();
+        let (told_sender, told) = mpsc::sync_channel(TOLD);
+        let (ended_sender, ended) = mpsc::sync_channel(ENDED);
+        let pipeline = Pipeline {
+            rings,
+            ended,
+            history: Arc::clone(&history),
+            context: Arc::clone(&context),
+            shared,
+            told,
+            boot,
+            figures: Arc::new(Figures::default()),
+        };
+        let ending = Arc::new(AtomicBool::new(false));
+        let ends = Arc::clone(&ending);
+        let sweeping = Worker::start("sweep", move || sweep::run(connections, &context, &ended_sender, &ends))?;
+        let ends = Arc::clone(&ending);
+        let observation = Worker::start("observation", move || pipeline.run(&ends))?;
+
+        let port = settings.collector_listen.port();
+        let until = stop.clone();
+        let outcome = tokio::select! {
+            served = serve::serve(listeners, sources, stop) => served,
+            reconciled = reconciler.run(async move { until.wait().await }) => reconciled.context("reconciliation ended"),
+            () = watch_names::run(settings.node_name.clone(), port, state, told_sender) => Ok(()),
+            () = count_losses(settings.state_dir.join("losses"), tables, history) => Ok(()),
+            () = sweeping.ended() => Err(anyhow::anyhow!("the sweep thread ended: see the log above")),
+            () = observation.ended() => Err(anyhow::anyhow!("the observation thread ended: see the log above")),
+        };
+        ending.store(true, Ordering::Relaxed);
+        // The sweep may wait for room in the queue that observation empties, so it ends first.
+        for worker in [sweeping, observation] {
+            tokio::time::timeout(ENDING, worker.ended()).await.ok();
+        }
+        let _ = fs::remove_file(&settings.collector_socket);
+        outcome
     }
-    let _ = fs::remove_file(&settings.collector_socket);
-    outcome
 }
 
 /// A thread whose end can be awaited.

@@ -4,7 +4,9 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    fs,
     net::{IpAddr, Ipv4Addr},
+    os::unix::net::UnixStream,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
@@ -341,18 +343,30 @@ pub fn qualified(cluster: &str, node: &str) -> String {
     if cluster == "default" { node.to_owned() } else { format!("{cluster}/{node}") }
 }
 
-/// Removes what a collector leaves behind on this node: links, maps, overlay device, guard.
+/// Removes what a collector leaves behind on this node: links, maps, overlay device, guard, socket.
+/// Says what it did, line by line.
+///
+/// # Errors
+/// When a collector is still at work here, or the kernel keeps something of ours.
 pub async fn cleanup(settings: &Settings) -> anyhow::Result<Vec<String>> {
     let mut done = Vec::new();
     if settings.bpffs_dir.exists() {
-        crate::kernel::remove_all(&settings.bpffs_dir);
+        crate::kernel::remove_all(&settings.bpffs_dir)?;
         done.push(format!("removed the pins in {}", settings.bpffs_dir.display()));
     }
     let network = Network::connect()?;
     if overlay::remove(&network).await? {
         done.push(format!("removed the device {}", overlay::DEVICE));
     }
-    Guard::remove().context("cannot remove the guard")?;
-    done.push("removed the guard".into());
+    if Guard::exists() {
+        Guard::remove().context("cannot remove the guard")?;
+        done.push("removed the guard".into());
+    }
+    let socket = &settings.collector_socket;
+    // One that answers is somebody's, whatever his pins.
+    if socket.exists() && UnixStream::connect(socket).is_err() {
+        fs::remove_file(socket).with_context(|| format!("cannot remove {}", socket.display()))?;
+        done.push(format!("removed {}", socket.display()));
+    }
     Ok(done)
 }

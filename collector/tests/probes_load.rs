@@ -17,7 +17,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let pins = self.0.join("node");
-        remove_all(&pins);
+        let _ = remove_all(&pins);
         let _ = nix::mount::umount(&pins);
         let _ = fs::remove_dir_all(&self.0);
     }

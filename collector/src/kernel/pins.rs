@@ -104,11 +104,16 @@ impl Pins {
 }
 
 /// Removes every layout in `root`, and `root` itself if nothing of others is in it.
-pub fn remove_all(root: &Path) {
+///
+/// # Errors
+/// When a collector uses them.
+pub fn remove_all(root: &Path) -> anyhow::Result<()> {
+    let _alone = lock(root)?;
     for layout in layouts(root) {
         remove_layout(&layout);
     }
     let _ = fs::remove_dir(root);
+    Ok(())
 }
 
 /// The directories in `root` that are ours by name; whatever else is there belongs to others.

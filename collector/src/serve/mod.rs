@@ -61,21 +61,43 @@ pub struct Sources {
     pub started: Instant,
 }
 
+/// The port, taken.
+pub struct Port(TcpListener);
+
 /// Listeners that are bound and serve nothing yet.
 pub struct Listeners {
     socket: UnixListener,
     tcp: TcpListener,
 }
 
+impl Port {
+    /// Takes the port, and looks whether the socket can be had.
+    pub async fn take(settings: &Settings) -> anyhow::Result<Self> {
+        let path = &settings.collector_socket;
+        anyhow::ensure!(
+            tokio::net::UnixStream::connect(path).await.is_err(),
+            "collector-socket {}: another collector serves it; stop that one, or set another collector-socket",
+            path.display()
+        );
+        let listen = settings.collector_listen;
+        let tcp = TcpListener::bind(listen)
+            .await
+            .with_context(|| format!("cannot listen on {listen}: stop what uses it or set another collector-listen"))?;
+        Ok(Self(tcp))
+    }
+}
+
 impl Listeners {
     /// Binds both. A socket file that nobody serves is replaced; one that answers is an error.
     pub async fn bind(settings: &Settings) -> anyhow::Result<Self> {
+        Self::with(Port::take(settings).await?, settings)
+    }
+
+    /// Binds the socket beside the port: who finds it finds a collector at work.
+    pub fn with(port: Port, settings: &Settings) -> anyhow::Result<Self> {
         let path = &settings.collector_socket;
-        let socket = bind_socket(path).await.with_context(|| format!("collector-socket {}", path.display()))?;
-        let tcp = TcpListener::bind(settings.collector_listen).await.with_context(|| {
-            format!("cannot listen on {}: stop what uses it or set another collector-listen", settings.collector_listen)
-        })?;
-        Ok(Self { socket, tcp })
+        let socket = bind_socket(path).with_context(|| format!("collector-socket {}", path.display()))?;
+        Ok(Self { socket, tcp: port.0 })
     }
 
     /// The bound TCP address.
@@ -84,15 +106,11 @@ impl Listeners {
     }
 }
 
-async fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
+fn bind_socket(path: &Path) -> anyhow::Result<UnixListener> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
     if path.exists() {
-        anyhow::ensure!(
-            tokio::net::UnixStream::connect(path).await.is_err(),
-            "another collector serves it: stop that one, or set another collector-socket"
-        );
         fs::remove_file(path).context("cannot replace the stale socket")?;
     }
     let listener = UnixListener::bind(path).context("cannot bind")?;
