@@ -6,10 +6,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 use clap::{Arg, ArgMatches, Command};
 use tidegate_ops::settings::{self, Address, Role};
+use tidegate_proto::terms::when;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
-
-use crate::when;
 
 /// How long to wait for a connection.
 const CONNECT: Duration = Duration::from_secs(5);

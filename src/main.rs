@@ -17,7 +17,6 @@ mod relay;
 mod status;
 mod version;
 mod watch;
-mod when;
 
 use std::process::ExitCode;
 

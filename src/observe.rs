@@ -1,12 +1,9 @@
 //! `tidegate observe`: flows from a server or a file, as text.
 //!
-//! [`flags`] is the table of filter flags, [`filters`] turns their uses into the request's
-//! lists, [`selection`] says which part of the history, [`mask`] which fields. [`local`] does
-//! for a file what a server does for a request.
+//! [`flags`] makes the filter language's keys flags, [`selection`] says which part of the history,
+//! [`mask`] which fields, and [`request`] all of it to a server. [`local`] does for a file what a
+//! server does for a request.
 
-mod conflicts;
-mod fields;
-mod filters;
 mod flags;
 mod follow;
 mod local;
@@ -18,6 +15,8 @@ use std::io::{self, BufWriter};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use jiff::Timestamp;
+use tidegate_proto::observer::ServerStatusRequest;
+use tidegate_proto::observer::observer_client::ObserverClient;
 
 use crate::client::{self, Client};
 use crate::exit::Exit;
@@ -56,10 +55,26 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
         Some(path) => local::print(path, &query, &mut printer, &mut sinks)?,
         None => client::run(async {
             let client = Client::connect(matches).await?;
+            if query.is_own() {
+                ensure_ours(&client).await?;
+            }
             follow::print(&client, query.request()?, &mut printer, &mut sinks).await
         })?,
     }
     Ok(Exit::Done)
+}
+
+/// A server that is not ours would pass over filters that Hubble does not have, and send all flows.
+async fn ensure_ours(client: &Client) -> anyhow::Result<()> {
+    let mut observer = ObserverClient::new(client.channel.clone());
+    let status = observer.server_status(client.request(ServerStatusRequest {})).await;
+    let version = status.map_err(|status| client.explain(&status))?.into_inner().version;
+    anyhow::ensure!(
+        version.starts_with("tidegate"),
+        "{} is no server of Tidegate ({version:?}) and knows only Hubble's filters",
+        client.address
+    );
+    Ok(())
 }
 
 /// Standard error, unless the user does not want to hear.

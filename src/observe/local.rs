@@ -1,6 +1,7 @@
 //! `--input-file`: what a server does for a request, done for a file of JSON lines.
 
 mod matching;
+mod own;
 mod parts;
 
 use std::collections::VecDeque;

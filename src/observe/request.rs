@@ -7,9 +7,9 @@ use prost_types::{Any, FieldMask};
 use tidegate_proto::flow::FlowFilter;
 use tidegate_proto::json;
 use tidegate_proto::observer::GetFlowsRequest;
-use tidegate_proto::v1::FlowsOptions;
+use tidegate_proto::terms::{self, Filters};
+use tidegate_proto::v1::{Filter, FlowsOptions};
 
-use super::filters::{self, Filters};
 use super::selection::Selection;
 use super::{flags, mask};
 
@@ -54,7 +54,8 @@ impl Query {
     /// When flags are malformed or contradict one another.
     pub(crate) fn from_args(matches: &ArgMatches, now: Timestamp, local: bool) -> anyhow::Result<Self> {
         let selection = Selection::from_args(matches, now, local)?;
-        let mut filters = filters::translate(&flags::uses(matches)?)?;
+        let terms = flags::terms(matches)?;
+        let mut filters = terms::translate(&terms).map_err(|error| flags::refusal(&error))?;
         filters.allow.extend(json_filters(matches, "allowlist")?);
         filters.deny.extend(json_filters(matches, "denylist")?);
         let text = |name| matches.get_one::<String>(name).map(String::as_str);
@@ -71,20 +72,27 @@ impl Query {
         let selection = &self.selection;
         let time =
             |time: Timestamp| prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() };
-        let options = FlowsOptions { flow_info: true, ..FlowsOptions::default() };
-        let extensions = self.flow_info.then(|| Any::from_msg(&options)).transpose()?;
+        let (whitelist, allow) = lists(&self.filters.allow);
+        let (blacklist, deny) = lists(&self.filters.deny);
+        let options = FlowsOptions { flow_info: self.flow_info, allow, deny };
+        let extensions = (options != FlowsOptions::default()).then(|| Any::from_msg(&options)).transpose()?;
         Ok(GetFlowsRequest {
             number: selection.number,
             first: selection.first,
             follow: selection.follow,
             since: selection.since.map(time),
             until: selection.until.map(time),
-            whitelist: self.filters.allow.clone(),
-            blacklist: self.filters.deny.clone(),
+            whitelist,
+            blacklist,
             field_mask: (!self.mask.is_empty()).then(|| FieldMask { paths: self.mask.clone() }),
             extensions,
             ..GetFlowsRequest::default()
         })
+    }
+
+    /// Whether it takes a server of ours to answer.
+    pub(crate) fn is_own(&self) -> bool {
+        [&self.filters.allow, &self.filters.deny].into_iter().any(|list| terms::stock(list).is_none())
     }
 
     /// The filters in YAML: what an exporter's configuration takes.
@@ -98,10 +106,13 @@ impl Query {
                 yaml.push_str(name);
                 yaml.push_str(":\n");
             }
-            for filter in list {
-                let quoted = json::to_string(filter)?.replace('\'', "''");
+            let texts: Vec<_> = match lists(list) {
+                (stock, own) if own.is_empty() => stock.iter().map(json::to_string).collect::<Result<_, _>>()?,
+                (_, own) => own.iter().map(json::to_string).collect::<Result<_, _>>()?,
+            };
+            for text in texts {
                 yaml.push_str("- '");
-                yaml.push_str(&quoted);
+                yaml.push_str(&text.replace('\'', "''"));
                 yaml.push_str("'\n");
             }
         }
@@ -109,13 +120,21 @@ impl Query {
     }
 }
 
-fn json_filters(matches: &ArgMatches, name: &str) -> anyhow::Result<Vec<FlowFilter>> {
+/// A list as Hubble's messages, or else as ours: only one of the two has entries.
+fn lists(filters: &[Filter]) -> (Vec<FlowFilter>, Vec<Filter>) {
+    match terms::stock(filters) {
+        Some(stock) => (stock, Vec::new()),
+        None => (Vec::new(), filters.to_vec()),
+    }
+}
+
+fn json_filters(matches: &ArgMatches, name: &str) -> anyhow::Result<Vec<Filter>> {
     let mut filters = Vec::new();
     for text in matches.get_many::<String>(name).into_iter().flatten() {
         let list: Vec<FlowFilter> = json::all_from_str(text).with_context(|| {
             format!("--{name} {text:?} is not FlowFilter JSON, such as {{\"verdict\":[\"DROPPED\"]}}")
         })?;
-        filters.extend(list);
+        filters.extend(list.into_iter().map(Filter::from));
     }
     Ok(filters)
 }

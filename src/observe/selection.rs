@@ -2,8 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches, value_parser};
 use jiff::Timestamp;
-
-use crate::when;
+use tidegate_proto::terms::when;
 
 /// How many flows are shown when nothing says where to begin.
 const DEFAULT_NUMBER: u64 = 20;

@@ -3,6 +3,8 @@
 use clap::ArgMatches;
 use tidegate_proto::json;
 use tidegate_proto::observer::GetFlowsRequest;
+use tidegate_proto::terms::{KEYS, Key, ON, Search, Term, command};
+use tidegate_proto::v1::{Filter, FlowsOptions};
 
 use super::*;
 
@@ -110,6 +112,8 @@ fn every_further_filter_has_its_field() {
         (&["--to-identity", "41395"], r#"{"destination_identity":[41395]}"#),
         (&["--from-workload", "Job/"], r#"{"source_workload":[{"kind":"Job"}]}"#),
         (&["--to-cluster", "west"], r#"{"destination_cluster_name":["west"]}"#),
+        (&["--verdict", "dropped"], r#"{"verdict":["DROPPED"]}"#),
+        (&["--to-port", "053"], r#"{"destination_port":["053"]}"#),
         (&["--protocol", "tcp"], r#"{"protocol":["tcp"]}"#),
         (&["-t", "drop:194"], r#"{"event_type":[{"type":1,"match_sub_type":true,"sub_type":194}]}"#),
         (&["-t", "129"], r#"{"event_type":[{"type":129}]}"#),
@@ -166,7 +170,11 @@ fn bad_values_are_refused_before_anything_is_asked() {
         "invalid argument \"FOO\" for \"--verdict\" flag: invalid --verdict value: FOO"
     );
     for line in [
-        ["--verdict", "dropped"],
+        ["--verdict", "VERDICT_UNKNOWN"],
+        ["--to-port", "80-70"],
+        ["--snat-port", "80-90"],
+        ["--dns-rcode", "NOSUCH"],
+        ["--outcome", "lost"],
         ["--to-port", "65536"],
         ["--port", "http"],
         ["--identity", "nobody"],
@@ -239,8 +247,94 @@ fn every_field_is_asked_for_unless_a_mask_is_given() {
 fn our_own_facts_are_asked_for_on_demand() {
     assert_eq!(request(&["-o", "json"]).extensions, None);
     let any = request(&["-o", "json", "--flow-info"]).extensions.unwrap();
-    let options: tidegate_proto::v1::FlowsOptions = any.to_msg().unwrap();
+    let options: FlowsOptions = any.to_msg().unwrap();
     assert!(options.flow_info);
+}
+
+fn options(line: &[&str]) -> FlowsOptions {
+    request(line).extensions.map(|any| any.to_msg().unwrap()).unwrap_or_default()
+}
+
+fn own(filters: &[Filter]) -> Vec<String> {
+    filters.iter().map(|filter| json::to_string(filter).unwrap()).collect()
+}
+
+#[test]
+fn what_hubbles_filters_cannot_say_is_asked_for_in_our_own() {
+    for (line, expected) in [
+        (&["--snat-port", "41234"][..], r#"{"snat_port":[41234]}"#),
+        (
+            &["--egress-policy", "p", "--to-port", "443"],
+            r#"{"flow":{"destination_port":["443"]},"egress_policy":["p"]}"#,
+        ),
+        (&["--egress-gateway", "gw-1"], r#"{"egress_gateway":["gw-1"]}"#),
+        (&["--dns-rcode", "nxdomain", "--dns-rcode", "2"], r#"{"dns_rcode":[3,2]}"#),
+        (&["--unresolved"], r#"{"unresolved":true}"#),
+        (&["--outcome", "translated"], r#"{"outcome":["OUTCOME_TRANSLATED"]}"#),
+        (&["--to-port", "8000-8100"], r#"{"destination_port_range":[{"first":8000,"last":8100}]}"#),
+        (
+            &["--from-port", "8000-8100", "--from-port", "53"],
+            r#"{"source_port_range":[{"first":8000,"last":8100},{"first":53,"last":53}]}"#,
+        ),
+    ] {
+        assert_eq!(own(&options(line).allow), [expected], "{line:?}");
+        assert_eq!((allowlist(line), options(line).flow_info), (vec![], false), "{line:?}");
+        assert!(query(line).unwrap().is_own(), "{line:?}");
+    }
+    assert_eq!(
+        own(&options(&["--port", "1-2"]).allow),
+        [r#"{"source_port_range":[{"first":1,"last":2}]}"#, r#"{"destination_port_range":[{"first":1,"last":2}]}"#]
+    );
+}
+
+#[test]
+fn a_list_that_hubbles_filters_can_say_stays_theirs() {
+    let line = ["--verdict", "DROPPED", "--not", "--snat-port", "1", "--flow-info"];
+    assert_eq!(allowlist(&line), [r#"{"verdict":["DROPPED"]}"#]);
+    let options = options(&line);
+    assert_eq!((own(&options.allow), own(&options.deny)), (vec![], vec![r#"{"snat_port":[1]}"#.to_owned()]));
+    assert!(options.flow_info);
+    assert!(!query(&["--verdict", "DROPPED", "--not", "--to-port", "1"]).unwrap().is_own());
+    let yaml = query(&line).unwrap().raw_filters().unwrap();
+    assert_eq!(yaml, "allowlist:\n- '{\"verdict\":[\"DROPPED\"]}'\ndenylist:\n- '{\"snat_port\":[1]}'\n");
+}
+
+#[test]
+fn what_the_language_writes_as_a_command_is_read_as_the_same_terms() {
+    for value in ["x", "a b", "-x", "", "it's", "*.example", "$HOME", "\n"] {
+        let term = |key: &Key| Term::new(key.name, if key.value.is_some() { value } else { ON });
+        let terms: Vec<_> = KEYS.iter().map(term).flat_map(|term| [term.clone().negated(), term]).collect();
+        let line = command::print(&Search { terms: terms.clone(), ..Search::default() });
+        let words = shell_words(&line);
+        let words: Vec<_> = words.iter().skip(2).map(String::as_str).collect();
+        assert_eq!(flags::terms(&matches(&words)).unwrap(), terms, "{line}");
+    }
+}
+
+/// The words as a real shell hands them over.
+fn shell_words(line: &str) -> Vec<String> {
+    let script = format!("printf '%s\\0' {line}");
+    let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap().stdout;
+    let text = String::from_utf8(output).unwrap();
+    text.split_terminator('\0').map(str::to_owned).collect()
+}
+
+#[test]
+fn the_language_reads_every_flag_of_this_command() {
+    let without_term = ["allowlist", "denylist", "input-file"];
+    for arg in command().get_arguments().filter(|arg| arg.get_long().is_some()) {
+        let long = arg.get_long().unwrap();
+        let value = arg.get_action().takes_values() && arg.get_num_args().is_none_or(|number| number.min_values() > 0);
+        let flag = format!("tidegate observe --{long}{} -f", if value { " x" } else { "" });
+        // A filter, so that a --not is complete.
+        let read = command::parse(&format!("{flag} --uuid u"));
+        assert_eq!(read.is_err(), without_term.contains(&long), "{flag}: {read:?}");
+        assert!(read.map_or(true, |search| search.follow), "{flag}");
+        if let Some(short) = arg.get_short() {
+            let flag = flag.replace(&format!("--{long}"), &format!("-{short}"));
+            assert_eq!(command::parse(&flag).map_err(|error| error.to_string()).map(|_| ()), Ok(()), "{flag}");
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::fmt::Write as _;
 
 use tidegate_proto::flow::{self, Flow, layer4::Protocol, layer7::Record};
+use tidegate_proto::terms::{RESERVED_IDENTITIES, TRACE_POINTS};
 
 use super::{Options, drop_reason};
 
@@ -16,40 +17,6 @@ mod event {
     pub(super) const POLICY_VERDICT: i32 = 5;
     pub(super) const TRACE_SOCK: i32 = 7;
 }
-
-/// Names of `sub_type` of trace events, by number.
-pub(crate) const TRACE_POINTS: [&str; 14] = [
-    "to-endpoint",
-    "to-proxy",
-    "to-host",
-    "to-stack",
-    "to-overlay",
-    "from-endpoint",
-    "from-proxy",
-    "from-host",
-    "from-stack",
-    "from-overlay",
-    "from-network",
-    "to-network",
-    "from-crypto",
-    "to-crypto",
-];
-
-/// Names of the reserved identities, by number.
-pub(crate) const RESERVED_IDENTITIES: [&str; 12] = [
-    "unknown",
-    "host",
-    "world",
-    "unmanaged",
-    "health",
-    "init",
-    "remote-node",
-    "kube-apiserver",
-    "ingress",
-    "world-ipv4",
-    "world-ipv6",
-    "encrypted-overlay",
-];
 
 /// Names of `policy_match_type`, by number.
 const POLICY_MATCHES: [&str; 7] = ["none", "L3-Only", "L3-L4", "L4-Only", "all", "L3-Proto", "Proto-Only"];

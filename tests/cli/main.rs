@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use server::{Server, Then};
+use tidegate_proto::v1::FlowsOptions;
 use tonic::Status;
 
 const SYN: &str = r#"{"flow":{"time":"2026-11-23T07:00:00.006Z","verdict":"FORWARDED",
@@ -53,6 +54,27 @@ fn a_refused_filter_prints_the_servers_words_only() {
     let output = ask(&server, &["observe", "--protocol", "zzz"]);
     assert_eq!(stderr(&output), "invalid protocol filter: unknown protocol: \"zzz\"\n");
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn filters_that_only_our_servers_know_are_asked_of_no_other() {
+    let server = Server::start(&[SYN], Then::End);
+    let line = ["observe", "--egress-policy", "payments", "--verdict", "forwarded"];
+    server.pose_as("tidegate v0");
+    assert_eq!(stdout(&ask(&server, &line)), SYN_LINE);
+    let options: FlowsOptions = server.asked()[0].extensions.clone().unwrap().to_msg().unwrap();
+    assert_eq!(options.allow[0].egress_policy, ["payments"]);
+    server.pose_as("hubble-relay v1.19.4");
+    let output = ask(&server, &line);
+    assert_eq!(
+        stderr(&output),
+        format!(
+            "{} is no server of Tidegate (\"hubble-relay v1.19.4\") and knows only Hubble's filters\n",
+            server.address
+        )
+    );
+    assert_eq!((output.status.code(), server.asked().len()), (Some(1), 1));
+    assert_eq!(stdout(&ask(&server, &["observe", "--verdict", "forwarded"])), SYN_LINE);
 }
 
 #[test]

@@ -36,6 +36,7 @@ pub(crate) struct Server {
     /// Where it listens.
     pub(crate) address: SocketAddr,
     asked: Arc<Mutex<Vec<GetFlowsRequest>>>,
+    version: Arc<Mutex<String>>,
     stop: oneshot::Sender<()>,
     stopped: Receiver<()>,
 }
@@ -51,7 +52,9 @@ impl Server {
         let address = address.to_owned();
         let events = events.iter().map(|line| json::from_str::<GetFlowsResponse>(line).expect("a test's event").into());
         let asked = Arc::new(Mutex::new(Vec::new()));
-        let service = Service { events: events.collect(), then, asked: Arc::clone(&asked) };
+        let version = Arc::default();
+        let (seen, says) = (Arc::clone(&asked), Arc::clone(&version));
+        let service = Service { events: events.collect(), then, asked: seen, version: says };
         let (tell, told) = mpsc::channel();
         let (ended, stopped) = mpsc::channel();
         let (stop, stopping) = oneshot::channel::<()>();
@@ -75,7 +78,12 @@ impl Server {
             drop(runtime);
             let _ = ended.send(());
         });
-        Self { address: told.recv().expect("the server starts"), asked, stop, stopped }
+        Self { address: told.recv().expect("the server starts"), asked, version, stop, stopped }
+    }
+
+    /// Says from now on which program it is; nothing before.
+    pub(crate) fn pose_as(&self, version: &str) {
+        *self.version.lock().expect("no test panics here") = version.to_owned();
     }
 
     /// Closes every connection and the port, as a crash does.
@@ -94,6 +102,7 @@ struct Service {
     events: Vec<Frame>,
     then: Then,
     asked: Arc<Mutex<Vec<GetFlowsRequest>>>,
+    version: Arc<Mutex<String>>,
 }
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -153,6 +162,7 @@ impl Observer for Service {
             num_flows: 11,
             max_flows: 4095,
             flows_rate: 1.93,
+            version: self.version.lock().expect("no test panics here").clone(),
             ..Default::default()
         }))
     }

@@ -22,7 +22,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-pub use filters::{Filters, translate};
+pub use filters::{Filters, stock, translate};
 pub use keys::{KEYS, Key, Reach, Shape, find, nearest};
 pub use words::{RESERVED_IDENTITIES, TRACE_POINTS};
 

@@ -8,8 +8,10 @@ use regex::Regex;
 use tidegate_flow::filter::{AddressSet, Pattern, PodPattern};
 use tidegate_flow::label::Selector;
 use tidegate_proto::flow::{self, Flow, FlowFilter, layer4, layer7};
+use tidegate_proto::terms::Filters;
+use tidegate_proto::v1::Filter;
 
-use super::super::filters::Filters;
+use super::own;
 use super::parts::{has_workload, http, includes, labels, path, pod, ports, record, service, tcp_flags};
 
 /// The filters of a request, built once.
@@ -25,7 +27,7 @@ impl Matcher {
     /// # Errors
     /// When a filter's value is malformed.
     pub(super) fn new(filters: &Filters) -> anyhow::Result<Self> {
-        let build = |list: &[FlowFilter]| list.iter().map(conditions).collect::<Result<_, _>>();
+        let build = |list: &[Filter]| list.iter().map(conditions).collect::<Result<_, _>>();
         Ok(Self { allow: build(&filters.allow)?, deny: build(&filters.deny)? })
     }
 
@@ -36,23 +38,30 @@ impl Matcher {
     }
 }
 
-fn conditions(filter: &FlowFilter) -> anyhow::Result<Vec<Condition>> {
+fn conditions(filter: &Filter) -> anyhow::Result<Vec<Condition>> {
+    let mut all = Conditions(Vec::new());
+    if let Some(stock) = &filter.flow {
+        stock_conditions(stock, &mut all)?;
+    }
+    own::conditions(filter, &mut all);
+    Ok(all.0)
+}
+
+fn stock_conditions(filter: &FlowFilter, all: &mut Conditions) -> anyhow::Result<()> {
     anyhow::ensure!(
         filter.experimental.as_ref().is_none_or(|cel| cel.cel_expression.is_empty()),
         "--cel-expression is not supported with --input-file; use the other filters"
     );
-    let mut all = Conditions(Vec::new());
-    sides(filter, &mut all)?;
-    whole(filter, &mut all)?;
-    application(filter, &mut all)?;
-    Ok(all.0)
+    sides(filter, all)?;
+    whole(filter, all)?;
+    application(filter, all)
 }
 
 /// Collects the conditions of fields that are set.
-struct Conditions(Vec<Condition>);
+pub(super) struct Conditions(Vec<Condition>);
 
 impl Conditions {
-    fn add<T>(&mut self, values: &[T], holds: impl Fn(&Flow) -> bool + 'static) {
+    pub(super) fn add<T>(&mut self, values: &[T], holds: impl Fn(&Flow) -> bool + 'static) {
         if !values.is_empty() {
             self.0.push(Box::new(holds));
         }

@@ -23,8 +23,8 @@ const FLOW: &str = r#"{
 }"#;
 
 fn matcher(allow: &str, deny: &str) -> anyhow::Result<Matcher> {
-    let (allow, deny) = (json::all_from_str(allow)?, json::all_from_str(deny)?);
-    Matcher::new(&Filters { allow, deny })
+    let list = |text| anyhow::Ok(json::all_from_str::<FlowFilter>(text)?.into_iter().map(Filter::from).collect());
+    Matcher::new(&Filters { allow: list(allow)?, deny: list(deny)? })
 }
 
 fn admits(allow: &str, deny: &str) -> bool {

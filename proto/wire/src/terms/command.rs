@@ -23,6 +23,8 @@ const PASSED_OVER: &[(&str, Option<char>, bool)] = &[
     ("kube-namespace", None, true),
     ("kubeconfig", None, true),
     ("last", None, true),
+    ("log-format", None, true),
+    ("log-level", None, true),
     ("numeric", None, false),
     ("output", Some('o'), true),
     ("port-forward", Some('P'), false),

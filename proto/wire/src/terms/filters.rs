@@ -17,19 +17,14 @@ pub struct Filters {
     pub deny: Vec<v1::Filter>,
 }
 
-impl Filters {
-    /// Both lists in Hubble's own messages, which any server understands; none when one of the
-    /// filters says what those cannot.
-    pub fn stock(&self) -> Option<(Vec<FlowFilter>, Vec<FlowFilter>)> {
-        let list = |filters: &[v1::Filter]| filters.iter().map(stock).collect::<Option<Vec<_>>>();
-        Some((list(&self.allow)?, list(&self.deny)?))
-    }
-}
-
-fn stock(filter: &v1::Filter) -> Option<FlowFilter> {
-    let flow = filter.flow.clone().unwrap_or_default();
-    let alone = v1::Filter { flow: filter.flow.clone(), ..v1::Filter::default() };
-    (*filter == alone).then_some(flow)
+/// A list in Hubble's own messages, which any server understands; none when one of the filters
+/// says what those cannot.
+pub fn stock(filters: &[v1::Filter]) -> Option<Vec<FlowFilter>> {
+    let one = |filter: &v1::Filter| {
+        let alone = v1::Filter { flow: filter.flow.clone(), ..v1::Filter::default() };
+        (*filter == alone).then(|| alone.flow.unwrap_or_default())
+    };
+    filters.iter().map(one).collect()
 }
 
 impl From<FlowFilter> for v1::Filter {
