@@ -191,7 +191,9 @@ impl Filter {
 }
 
 impl Condition {
-    fn holds(&self, flow: &Flow) -> bool {
+    /// Whether it holds for the flow.
+    #[must_use]
+    pub fn holds(&self, flow: &Flow) -> bool {
         let party = |side: &Side| match side {
             Side::Source => &flow.source,
             Side::Destination => &flow.destination,
