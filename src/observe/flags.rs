@@ -15,7 +15,7 @@ pub(crate) fn args() -> impl Iterator<Item = Arg> {
 
 fn arg(key: &Key) -> Arg {
     let arg = Arg::new(key.name).long(key.name).help(key.help).action(ArgAction::Append);
-    let arg = arg.help_heading(if key.is_own() { "Filters beyond Hubble's" } else { "Filters" });
+    let arg = arg.help_heading(if key.own { "Filters beyond Hubble's" } else { "Filters" });
     let arg = match key.value {
         Some(value) => arg.value_name(value),
         None => valueless(arg),

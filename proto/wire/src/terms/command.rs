@@ -72,7 +72,7 @@ pub fn is_command(text: &str) -> bool {
 /// # Errors
 /// When it is another command, a flag is unknown, or terms cannot say what it asks for.
 pub fn parse(text: &str) -> Result<Search, TermError> {
-    let words = shell::split(text).map_err(|quote| TermError::whole(format!("a {quote} is not closed")))?;
+    let words = shell::split(text).map_err(|quote| TermError::whole(format!("a quote ({quote}) is not closed")))?;
     let mut words = words.into_iter().skip_while(|word| is_prompt(word)).peekable();
     let program = words.next_if(|word| is_program(word));
     let mut reader = Reader { search: Search::default(), not: false };

@@ -172,6 +172,11 @@ pub(super) fn unencrypted(filter: &mut FlowFilter, _: &str) -> Checked {
     add(&mut filter.encrypted, false)
 }
 
+pub(super) fn reply(filter: &mut FlowFilter, value: &str) -> Checked {
+    let reply = value.to_ascii_lowercase().parse().map_err(|_| "expected true or false".to_owned())?;
+    add(&mut filter.reply, reply)
+}
+
 pub(super) fn http_status(filter: &mut FlowFilter, value: &str) -> Checked {
     add(&mut filter.http_status_code, value.to_owned())
 }

@@ -91,6 +91,8 @@ pub struct Key {
     pub shape: Shape,
     /// One line for people.
     pub help: &'static str,
+    /// Whether Hubble's command line does not have it.
+    pub own: bool,
     pub(super) meaning: Meaning,
 }
 
@@ -106,11 +108,6 @@ impl Key {
             | AllNamespaces(reach) => Some(reach),
             Whole(_) | Own(_) => None,
         }
-    }
-
-    /// Whether Hubble's command line does not have it.
-    pub fn is_own(&self) -> bool {
-        matches!(self.meaning, Own(_))
     }
 }
 
@@ -135,11 +132,15 @@ pub fn nearest(name: &str) -> Option<&'static str> {
 }
 
 const fn key(name: &'static str, value: &'static str, shape: Shape, help: &'static str, meaning: Meaning) -> Key {
-    Key { name, short: None, value: Some(value), shape, help, meaning }
+    Key { name, short: None, value: Some(value), shape, help, own: false, meaning }
 }
 
 const fn switch(name: &'static str, help: &'static str, meaning: Meaning) -> Key {
-    Key { name, short: None, value: None, shape: Shape::Switch, help, meaning }
+    Key { name, short: None, value: None, shape: Shape::Switch, help, own: false, meaning }
+}
+
+const fn own(key: Key) -> Key {
+    Key { own: true, ..key }
 }
 
 const fn short(key: Key, short: char) -> Key {
@@ -210,12 +211,13 @@ pub static KEYS: &[Key] = &[
     key("http-url", "REGEX", Regex, "HTTP URL", Whole(fields::http_url)),
     key("http-header", "KEY:VALUE", Text, "HTTP header", Whole(fields::http_header)),
     key("cel-expression", "CEL", Text, "CEL expression over _flow", Whole(fields::cel_expression)),
-    key("snat-port", "PORT", Shape::Port, "Egress port that the source was translated to", Own(own::snat_port)),
-    key("egress-policy", "POLICY", Text, "Policy that chose the egress address", Own(own::egress_policy)),
-    key("egress-gateway", "NODE", Text, "Node that translated", Own(own::egress_gateway)),
-    key("outcome", "OUTCOME", Word(&OUTCOMES), "forwarded, translated, dropped, audit or error", Own(own::outcome)),
-    key("dns-rcode", "RCODE", Number(&DNS_RCODES), "Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number", Own(own::dns_rcode)),
-    switch("unresolved", "Destination outside whose name is not known", Own(own::unresolved)),
+    own(key("snat-port", "PORT", Shape::Port, "Egress port that the source was translated to", Own(own::snat_port))),
+    own(key("egress-policy", "POLICY", Text, "Policy that chose the egress address", Own(own::egress_policy))),
+    own(key("egress-gateway", "NODE", Text, "Node that translated", Own(own::egress_gateway))),
+    own(key("outcome", "OUTCOME", Word(&OUTCOMES), "forwarded, translated, dropped, audit or error", Own(own::outcome))),
+    own(key("dns-rcode", "RCODE", Number(&DNS_RCODES), "Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number", Own(own::dns_rcode))),
+    own(switch("unresolved", "Destination outside whose name is not known", Own(own::unresolved))),
+    own(key("reply", "BOOL", Word(&["true", "false"]), "Whether the packet answers: true or false", Whole(fields::reply))),
 ];
 
 #[cfg(test)]
