@@ -18,6 +18,9 @@ pub mod scan;
 pub mod schema;
 pub mod terms;
 
+#[cfg(test)]
+mod sample;
+
 pub use frame::{Frame, FrameKind};
 
 /// Hubble's `flow` package: the flow, its filters, losses and agent events.
@@ -59,6 +62,12 @@ mod tidegate {
 }
 
 pub use tidegate::v1;
+
+/// Numbers of the fields, for what is written and read without the messages.
+mod numbers {
+    #![allow(dead_code, unreachable_pub, clippy::all, reason = "generated; not every field is of interest")]
+    include!("gen/numbers.rs");
+}
 
 /// An encoded `google.protobuf.FileDescriptorSet` of every package here and of the well-known
 /// types they use: what server reflection serves and [`json`] reads.

@@ -8,6 +8,8 @@ use anyhow::Context;
 use prost::Message;
 use prost_build::{Service, ServiceGenerator};
 
+mod numbers;
+
 /// Every file that is compiled, relative to one of [`includes`].
 const FILES: [&str; 12] = [
     "flow/event.proto",
@@ -37,7 +39,10 @@ pub fn committed_dir() -> PathBuf {
     proto_dir().join("wire/src/gen")
 }
 
-/// Writes one Rust file per package and [`DESCRIPTORS`] into the existing folder `out`.
+/// Where the field numbers go.
+const NUMBERS: &str = "numbers.rs";
+
+/// Writes one Rust file per package, [`NUMBERS`] and [`DESCRIPTORS`] into the existing folder `out`.
 ///
 /// # Errors
 /// When a proto file does not compile or `out` cannot be written.
@@ -53,6 +58,8 @@ pub fn generate(out: &Path) -> anyhow::Result<()> {
     }
     let path = out.join(DESCRIPTORS);
     std::fs::write(&path, bare.encode_to_vec()).with_context(|| format!("write {}", path.display()))?;
+    let path = out.join(NUMBERS);
+    std::fs::write(&path, numbers::code(&bare)).with_context(|| format!("write {}", path.display()))?;
 
     prost_build::Config::new()
         .out_dir(out)

@@ -1000,6 +1000,8 @@ pub struct FlowInfo {
     pub source_names: ::prost::alloc::vec::Vec<Name>,
     #[prost(string, tag = "17")]
     pub connection_id: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "18")]
+    pub ip_protocol: u32,
 }
 impl ::prost::Name for FlowInfo {
     const NAME: &'static str = "FlowInfo";
