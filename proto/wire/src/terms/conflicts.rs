@@ -1,5 +1,5 @@
-//! Which filter flags cannot be combined, as data: at most one flag of each group may be used.
-//! The groups are those of Hubble's command line, so that a line that works there works here.
+//! Which keys cannot be combined, as data: at most one key of each group may be used. The groups
+//! are those of Hubble's command line, so that a line that works there works here.
 
 const GROUPS: &[&[&str]] = &[
     &["from-fqdn", "from-ip", "ip", "fqdn", "from-namespace", "namespace", "from-all-namespaces", "all-namespaces"],
@@ -23,7 +23,7 @@ const GROUPS: &[&[&str]] = &[
     &["encrypted", "unencrypted"],
 ];
 
-/// The first of the flags used so far that excludes `name`.
+/// The first of the keys used so far that excludes `name`.
 pub(super) fn conflict<'a>(used: &[&'a str], name: &str) -> Option<&'a str> {
     used.iter()
         .copied()
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_flag_is_no_conflict() {
+    fn a_repeated_key_is_no_conflict() {
         assert_eq!(conflict(&["to-fqdn", "to-fqdn"], "to-fqdn"), None);
     }
 }

@@ -97,7 +97,7 @@ impl Pair {
                 put(&mut self.left.stock, left, value)?;
                 put(&mut self.right.stock, right, value)
             }
-            Meaning::Port(reach) => {
+            Meaning::Ports(reach) => {
                 let (left, right) = sides(reach);
                 for (draft, side) in [(&mut self.left, left), (&mut self.right, right)] {
                     own::port(&mut draft.stock, &mut draft.own, side, value)?;

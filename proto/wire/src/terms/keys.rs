@@ -1,8 +1,6 @@
 //! The keys as data: name, help, shape of the value, and what it means. Flags, help, suggestions
 //! and translation are made from the same rows.
 
-use serde::Serialize;
-
 use super::words::{DNS_RCODES, OUTCOMES, RESERVED_IDENTITIES, VERDICTS};
 use super::{fields, own};
 use crate::flow::FlowFilter;
@@ -18,8 +16,7 @@ pub(super) enum Side {
 }
 
 /// Which side a key speaks of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reach {
     /// `from-…`
     From,
@@ -39,7 +36,7 @@ pub(super) enum Meaning {
     /// A property that Hubble's filters do not have.
     Own(fn(&mut Filter, &str) -> Result<(), String>),
     /// A port or a range of ports.
-    Port(Reach),
+    Ports(Reach),
     /// A pod; completed by the namespaces of the same reach.
     Pod(Reach),
     /// A service; completed likewise.
@@ -51,8 +48,7 @@ pub(super) enum Meaning {
 }
 
 /// What values of a key look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind", content = "words")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// There is no value.
     Switch,
@@ -139,7 +135,7 @@ const fn switch(name: &'static str, help: &'static str, meaning: Meaning) -> Key
     Key { name, short: None, value: None, shape: Shape::Switch, help, own: false, meaning }
 }
 
-const fn own(key: Key) -> Key {
+const fn ours(key: Key) -> Key {
     Key { own: true, ..key }
 }
 
@@ -147,7 +143,7 @@ const fn short(key: Key, short: char) -> Key {
     Key { short: Some(short), ..key }
 }
 
-use Meaning::{AllNamespaces, Namespace, OneSide, Own, Pod, Port as Ports, Service, Whole};
+use Meaning::{AllNamespaces, Namespace, OneSide, Own, Pod, Ports, Service, Whole};
 use Reach::{Either, From, To};
 use Shape::{Address, Glob, Number, Regex, Selector, Text, Word};
 
@@ -211,13 +207,13 @@ pub static KEYS: &[Key] = &[
     key("http-url", "REGEX", Regex, "HTTP URL", Whole(fields::http_url)),
     key("http-header", "KEY:VALUE", Text, "HTTP header", Whole(fields::http_header)),
     key("cel-expression", "CEL", Text, "CEL expression over _flow", Whole(fields::cel_expression)),
-    own(key("snat-port", "PORT", Shape::Port, "Egress port that the source was translated to", Own(own::snat_port))),
-    own(key("egress-policy", "POLICY", Text, "Policy that chose the egress address", Own(own::egress_policy))),
-    own(key("egress-gateway", "NODE", Text, "Node that translated", Own(own::egress_gateway))),
-    own(key("outcome", "OUTCOME", Word(&OUTCOMES), "forwarded, translated, dropped, audit or error", Own(own::outcome))),
-    own(key("dns-rcode", "RCODE", Number(&DNS_RCODES), "Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number", Own(own::dns_rcode))),
-    own(switch("unresolved", "Destination outside whose name is not known", Own(own::unresolved))),
-    own(key("reply", "BOOL", Word(&["true", "false"]), "Whether the packet answers: true or false", Whole(fields::reply))),
+    ours(key("snat-port", "PORT", Shape::Port, "Egress port that the source was translated to", Own(own::snat_port))),
+    ours(key("egress-policy", "POLICY", Text, "Policy that chose the egress address", Own(own::egress_policy))),
+    ours(key("egress-gateway", "NODE", Text, "Node that translated", Own(own::egress_gateway))),
+    ours(key("outcome", "OUTCOME", Word(&OUTCOMES), "forwarded, translated, dropped, audit or error", Own(own::outcome))),
+    ours(key("dns-rcode", "RCODE", Number(&DNS_RCODES), "Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number", Own(own::dns_rcode))),
+    ours(switch("unresolved", "Destination outside whose name is not known", Own(own::unresolved))),
+    ours(key("reply", "BOOL", Word(&["true", "false"]), "Whether the packet answers: true or false", Whole(fields::reply))),
 ];
 
 #[cfg(test)]
