@@ -33,7 +33,8 @@ pub(super) enum Column {
     Query = 11,
 }
 
-const COLUMNS: usize = 12;
+/// How many there are.
+pub(super) const COLUMNS: usize = 12;
 
 /// The values of a flow, by the number of their column.
 pub(in crate::sqlite) type Values = [i64; COLUMNS];

@@ -1,9 +1,27 @@
 //! Answers.
+//!
+//! A question is asked of one segment after another. What its filters say about names, pods and
+//! addresses is looked up in the segment's dictionaries first ([`condition`]), so that all that is
+//! left is sets of numbers; these are tried on the columns of its blocks ([`selection`]). Rows of
+//! `flow` are read only for those flows that are shown.
 
 pub(super) mod block;
+mod columns;
+mod condition;
+mod count;
+mod dictionary;
+mod facets;
+mod histogram;
 mod packed;
+mod page;
+mod place;
+mod scan;
+mod selection;
 mod slice;
+mod step;
+mod uuid;
 
-/// What questions know about a segment.
-#[derive(Debug, Default)]
-pub(super) struct Cache;
+pub(super) use dictionary::Cache;
+pub(super) use facets::facets;
+pub(super) use histogram::histogram;
+pub(super) use page::page;

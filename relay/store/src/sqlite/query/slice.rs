@@ -2,8 +2,9 @@
 //!
 //! Blocks of a segment that is being written overlap. A slice is a range of ids together with all
 //! blocks that have flows of it, so that after each slice everything on one side of its end was
-//! looked at and nothing was looked at twice.
+//! looked at and nothing was looked at twice. Slices end between two instants.
 
+use super::place::{instant, next_instant};
 use crate::Order;
 
 /// What the table `block` says of a block.
@@ -64,8 +65,8 @@ impl Iterator for Slices {
         let mut flows = 0;
         // Without it the slice would be of no ids.
         let reaches_end = |next: &BlockRef| match self.order {
-            Order::NewestFirst => next.last >= self.high - 1,
-            Order::OldestFirst => next.first <= self.low,
+            Order::NewestFirst => next_instant(next.last) >= self.high,
+            Order::OldestFirst => instant(next.first) <= self.low,
         };
         while let Some(block) = self.waiting.pop_if(|next| flows < self.flows || reaches_end(next)) {
             flows += block.flows;
@@ -73,8 +74,8 @@ impl Iterator for Slices {
         }
         let (mut low, mut high) = (self.low, self.high);
         match (self.order, self.waiting.last()) {
-            (Order::NewestFirst, Some(next)) => low = next.last + 1,
-            (Order::OldestFirst, Some(next)) => high = next.first,
+            (Order::NewestFirst, Some(next)) => low = next_instant(next.last),
+            (Order::OldestFirst, Some(next)) => high = instant(next.first),
             (_, None) => {}
         }
         match self.order {
@@ -93,16 +94,19 @@ impl Iterator for Slices {
 
 #[cfg(test)]
 mod tests {
+    use super::super::place::TIE_BITS;
     use super::*;
 
+    /// A block of these times, inclusive.
     fn block(first: i64, last: i64) -> BlockRef {
-        BlockRef { id: first, first, last, flows: 1 }
+        BlockRef { id: first, first: (first << TIE_BITS) + 7, last: (last << TIE_BITS) + 9, flows: 1 }
     }
 
+    /// Slices by their times, and the blocks in them.
     fn ranges(blocks: &[BlockRef], order: Order, low: i64, high: i64, flows: usize) -> Vec<(i64, i64, Vec<i64>)> {
         let ids = |slice: &Slice| slice.blocks.iter().map(|block| block.id).collect();
-        let slices = Slices::new(blocks.to_vec(), order, low, high, flows);
-        slices.map(|slice| (slice.low, slice.high, ids(&slice))).collect()
+        let slices = Slices::new(blocks.to_vec(), order, low << TIE_BITS, high << TIE_BITS, flows);
+        slices.map(|slice| (slice.low >> TIE_BITS, slice.high >> TIE_BITS, ids(&slice))).collect()
     }
 
     #[test]
@@ -145,5 +149,13 @@ mod tests {
         let blocks = [block(10, 50), block(20, 60), block(25, 28)];
         assert_eq!(ranges(&blocks, Order::NewestFirst, 0, 30, 1), [(29, 30, vec![20, 10]), (0, 29, vec![20, 10, 25])]);
         assert_eq!(ranges(&blocks, Order::OldestFirst, 26, 70, 1), [(26, 70, vec![10, 20, 25])]);
+    }
+
+    #[test]
+    fn blocks_that_share_an_instant_share_a_slice() {
+        let blocks = [block(10, 20), block(20, 30)];
+        assert_eq!(ranges(&blocks, Order::NewestFirst, 0, 99, 1), [(21, 99, vec![20]), (0, 21, vec![20, 10])]);
+        assert_eq!(ranges(&blocks, Order::OldestFirst, 0, 99, 1), [(0, 20, vec![10]), (20, 99, vec![10, 20])]);
+        assert_eq!(ranges(&[block(7, 7), block(7, 7)], Order::NewestFirst, 0, 8, 1), [(0, 8, vec![7, 7])]);
     }
 }

@@ -1,0 +1,298 @@
+//! What a condition means in one segment: which ids its columns may have.
+//!
+//! Whether a condition holds is never decided here. It is asked of flows that are made of what a
+//! dictionary has and of nothing else, so that the answer is that of `tidegate_flow::filter`.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use tidegate_flow::filter::{Condition, Side};
+use tidegate_flow::flow::{Counters, Direction, Dns, Event, Flow, L4, Party, Point, Verdict};
+use tidegate_flow::{FlowId, Fqdn};
+
+use super::block::Column;
+use super::dictionary::Dictionary;
+use super::uuid;
+use crate::sqlite::values::{PartyIds, TranslationIds, Values as _};
+
+/// Numbers of 16 bits there are, such as ports.
+const PORTS: usize = 1 << 16;
+
+/// Holds for flows whose value in a column is in a set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Test {
+    pub(super) column: Column,
+    pub(super) set: Set,
+}
+
+/// Some of the values of a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Set {
+    /// Whether a value is in it, by value.
+    Values(Vec<bool>),
+    /// Of the column [`Column::Id`]: these, in order.
+    Ids(Vec<i64>),
+}
+
+impl Set {
+    /// Whether nothing is in it.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Values(values) => !values.contains(&true),
+            Self::Ids(ids) => ids.is_empty(),
+        }
+    }
+
+    /// How many of a thousand values are in it, if they were equally frequent.
+    pub(super) fn share(&self) -> usize {
+        match self {
+            Self::Values(values) => values.iter().filter(|is_in| **is_in).count() * 1_000 / values.len(),
+            Self::Ids(_) => 0,
+        }
+    }
+
+    /// Leaves what is also in the other, which is of the same column.
+    pub(super) fn intersect(&mut self, other: &Self) {
+        match (self, other) {
+            (Self::Values(values), Self::Values(others)) => {
+                values.iter_mut().zip(others).for_each(|(is_in, other)| *is_in &= other);
+            }
+            (Self::Ids(ids), Self::Ids(others)) => ids.retain(|id| others.binary_search(id).is_ok()),
+            (set, _) => *set = Self::Ids(Vec::new()),
+        }
+    }
+}
+
+/// The tests that hold together exactly if the condition holds. `ids` are those of the flows whose
+/// UUIDs are asked for, as far as they are in the segment.
+pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128, i64>) -> Vec<Test> {
+    let test = |column, values| Test { column, set: Set::Values(values) };
+    let mut flow = nothing();
+    match condition {
+        Condition::Address(side, _) => {
+            let holds = all.ips.set(false, |ip| {
+                flow.source.address = *ip;
+                flow.destination.address = *ip;
+                condition.holds(&flow)
+            });
+            vec![test(column(*side), parties(all, |_, party| at(&holds, party.ip)))]
+        }
+        Condition::Pod(side, _)
+        | Condition::Label(side, _)
+        | Condition::Identity(side, _)
+        | Condition::Workload(side, _)
+        | Condition::Cluster(side, _) => {
+            let holds = all.endpoints.set(false, |endpoint| {
+                flow.source.endpoint = endpoint.clone();
+                flow.destination.endpoint = endpoint.clone();
+                condition.holds(&flow)
+            });
+            vec![test(column(*side), parties(all, |_, party| at(&holds, party.endpoint)))]
+        }
+        Condition::Service(side, _) => {
+            let none = condition.holds(&flow);
+            let holds = all.services.set(none, |service| {
+                flow.source.service = Some(service.clone());
+                flow.destination.service = Some(service.clone());
+                condition.holds(&flow)
+            });
+            vec![test(column(*side), parties(all, |_, party| at(&holds, party.service)))]
+        }
+        Condition::Fqdn(side, _) => {
+            let none = condition.holds(&flow);
+            let holds = all.names.set(none, |names| {
+                flow.source.names.clone_from(names);
+                flow.destination.names.clone_from(names);
+                condition.holds(&flow)
+            });
+            vec![test(column(*side), parties(all, |_, party| at(&holds, party.names)))]
+        }
+        Condition::Unresolved(_) => {
+            let holds = |id, _: &PartyIds| {
+                all.party(id).is_some_and(|party| {
+                    flow.destination = party;
+                    condition.holds(&flow)
+                })
+            };
+            vec![test(Column::Destination, parties(all, holds))]
+        }
+        Condition::Port(side, ports) => with_ports(all, *side, ports.iter().map(|port| *port..=*port)),
+        Condition::PortRange(side, ranges) => with_ports(all, *side, ranges.iter().cloned()),
+        Condition::Verdict(_)
+        | Condition::EventType(_)
+        | Condition::Protocol(_)
+        | Condition::Reply(_)
+        | Condition::TcpFlags(_)
+        | Condition::IpVersion(_)
+        | Condition::Direction(_)
+        | Condition::DropReason(_)
+        | Condition::DnsRcode(_)
+        | Condition::Encrypted(_)
+        | Condition::Never => vec![test(Column::Kind, kinds(all, |flow| condition.holds(flow)))],
+        Condition::Outcome(outcomes) => {
+            vec![test(Column::Outcome, set(outcomes.iter().map(|outcome| *outcome as u16..=*outcome as u16)))]
+        }
+        Condition::Egress(_) => {
+            flow.reply = Some(false);
+            vec![
+                test(Column::Kind, kinds(all, is_no_reply)),
+                test(Column::Translation, translations(all, flow, condition)),
+            ]
+        }
+        Condition::SnatPort(ports) => {
+            let has_port = |ids: &TranslationIds| ids.egress_ip != 0;
+            vec![
+                test(Column::Kind, kinds(all, is_no_reply)),
+                test(Column::Translation, all.translations.set(false, has_port)),
+                test(Column::EgressPort, set(ports.iter().map(|port| *port..=*port))),
+            ]
+        }
+        Condition::EgressPolicy(_) | Condition::EgressGateway(_) => {
+            vec![test(Column::Translation, translations(all, flow, condition))]
+        }
+        Condition::NodeName(_) | Condition::NodeLabel(_) => {
+            let holds = all.nodes.set(false, |node| {
+                flow.node = node.clone();
+                condition.holds(&flow)
+            });
+            vec![test(Column::Origin, all.origins.set(false, |(node, _)| at(&holds, *node)))]
+        }
+        Condition::Interface(_) => {
+            let none = condition.holds(&flow);
+            let holds = all.interfaces.set(none, |interface| {
+                flow.interface = Some(interface.clone());
+                condition.holds(&flow)
+            });
+            vec![test(Column::Interface, holds)]
+        }
+        Condition::DnsQuery(_) => {
+            let none = condition.holds(&flow);
+            let holds = all.fqdns.set(none, |fqdn| {
+                flow.dns = Some(message(fqdn, 0));
+                condition.holds(&flow)
+            });
+            vec![test(Column::Query, holds)]
+        }
+        Condition::Uuid(texts) => {
+            let wanted = texts.iter().filter_map(|text| ids.get(&uuid::number(text)?));
+            let mut ids: Vec<_> = wanted.copied().collect();
+            ids.sort_unstable();
+            vec![Test { column: Column::Id, set: Set::Ids(ids) }]
+        }
+    }
+}
+
+/// Whether an id is in a set; what is damaged is not.
+fn at(set: &[bool], id: i64) -> bool {
+    usize::try_from(id).ok().and_then(|id| set.get(id)).is_some_and(|is_in| *is_in)
+}
+
+/// For each party, whether it is in a set.
+fn parties(all: &Dictionary, mut holds: impl FnMut(i64, &PartyIds) -> bool) -> Vec<bool> {
+    let mut id = 0;
+    all.parties.set(false, |party| {
+        id += 1;
+        holds(id, party)
+    })
+}
+
+/// For each translation, whether the condition holds for `flow` with it.
+fn translations(all: &Dictionary, mut flow: Flow, condition: &Condition) -> Vec<bool> {
+    let mut id = 0;
+    let none = condition.holds(&flow);
+    all.translations.set(none, |_| {
+        id += 1;
+        flow.translation = all.translation(id);
+        condition.holds(&flow)
+    })
+}
+
+/// For each kind of observation, whether something holds for a flow of that kind.
+fn kinds(all: &Dictionary, holds: impl Fn(&Flow) -> bool) -> Vec<bool> {
+    let mut flow = nothing();
+    all.kinds.set(false, |kind| {
+        flow.event = kind.event;
+        flow.verdict = kind.verdict;
+        flow.direction = kind.direction;
+        flow.reply = kind.reply;
+        flow.source.address = match kind.ip_version {
+            4 => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            _ => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        };
+        flow.l4 = kind.l4(0, 0);
+        flow.dns = kind.rcode.map(|rcode| message(&Fqdn::new(""), rcode));
+        flow.cause.clone_from(&kind.cause);
+        holds(&flow)
+    })
+}
+
+fn is_no_reply(flow: &Flow) -> bool {
+    flow.reply == Some(false)
+}
+
+/// Flows with ports, of which that of a side is in one of the ranges.
+fn with_ports(all: &Dictionary, side: Side, ranges: impl Iterator<Item = RangeInclusive<u16>>) -> Vec<Test> {
+    let column = match side {
+        Side::Source => Column::SourcePort,
+        Side::Destination => Column::DestinationPort,
+    };
+    let has_ports = kinds(all, |flow| flow.l4.ports().is_some());
+    vec![Test { column: Column::Kind, set: Set::Values(has_ports) }, Test { column, set: Set::Values(set(ranges)) }]
+}
+
+/// The set of the numbers in some ranges.
+fn set(ranges: impl Iterator<Item = RangeInclusive<u16>>) -> Vec<bool> {
+    let mut set = vec![false; PORTS];
+    for range in ranges.filter(|range| !range.is_empty()) {
+        set[usize::from(*range.start())..=usize::from(*range.end())].fill(true);
+    }
+    set
+}
+
+fn column(side: Side) -> Column {
+    match side {
+        Side::Source => Column::Source,
+        Side::Destination => Column::Destination,
+    }
+}
+
+/// A flow of which nothing is known.
+fn nothing() -> Flow {
+    let nobody = || Party {
+        address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        endpoint: Arc::default(),
+        names: Vec::new(),
+        service: None,
+    };
+    Flow {
+        time: 0,
+        id: FlowId::default(),
+        node: Arc::default(),
+        event: Event::Trace(Point::ToEndpoint),
+        verdict: Verdict::Unknown,
+        direction: Direction::Unknown,
+        reply: None,
+        source: nobody(),
+        destination: nobody(),
+        l4: L4::Other(0),
+        translation: None,
+        interface: None,
+        dns: None,
+        counters: Counters::default(),
+        cause: "".into(),
+    }
+}
+
+fn message(query: &Fqdn, rcode: u16) -> Box<Dns> {
+    Box::new(Dns {
+        query: query.clone(),
+        types: Vec::new(),
+        rcode,
+        addresses: Vec::new(),
+        ttl: 0,
+        cnames: Vec::new(),
+        answer_types: Vec::new(),
+    })
+}

@@ -1,0 +1,152 @@
+//! Pages of flows.
+
+use sqlx::AssertSqlSafe;
+
+use super::block::Column;
+use super::place;
+use super::scan::{Budget, Range, Scan};
+use crate::sqlite::connect::Reader;
+use crate::sqlite::row::{COLUMNS, Row};
+use crate::sqlite::segments::{Segment, Segments};
+use crate::{Cursor, Order, Page, PageRequest, Query, Span, StoreError, Stored};
+
+/// Flows looked at in one go: as many as a block of a sealed segment has.
+const FLOWS: usize = 16_384;
+
+/// See [`crate::FlowStore::page`].
+pub(in crate::sqlite) async fn page(
+    segments: &Segments,
+    query: &Query,
+    request: &PageRequest,
+) -> Result<Page, StoreError> {
+    if request.limit == 0 {
+        return Err(StoreError::Invalid("a page holds at least one flow".to_owned()));
+    }
+    let budget = Budget::new(request.budget);
+    let mut list = segments.of(left_of(query.span, request));
+    if request.order == Order::NewestFirst {
+        list.reverse();
+    }
+    let mut page = Page { flows: Vec::new(), next: None, budget_spent: false };
+    for (at, segment) in list.iter().enumerate() {
+        if at > 0 && budget.is_spent() {
+            // Everything on this side of the border between the two was looked at.
+            let border = match request.order {
+                Order::NewestFirst => list[at - 1].since,
+                Order::OldestFirst => segment.since,
+            };
+            page.next = Some(cursor(request.order, border, 0));
+            page.budget_spent = true;
+            return Ok(page);
+        }
+        let Some(mut reader) = segments.read(segment).await? else { continue };
+        // One more than a page holds tells whether there is a next one.
+        let missing = request.limit + 1 - page.flows.len();
+        let (flows, stopped) = match part(segment, &mut reader, query, request, missing, budget).await {
+            Ok(part) => part,
+            Err(error) => {
+                segments.failed(segment, "read flows", error)?;
+                continue;
+            }
+        };
+        page.flows.extend(flows);
+        if page.flows.len() > request.limit {
+            page.flows.truncate(request.limit);
+            page.next = page.flows.last().map(|flow| flow.cursor);
+            return Ok(page);
+        }
+        if stopped.is_some() {
+            page.next = stopped;
+            page.budget_spent = true;
+            return Ok(page);
+        }
+    }
+    Ok(page)
+}
+
+/// At most `missing` flows of one segment, and where the budget ended if it did.
+async fn part(
+    segment: &Segment,
+    reader: &mut Reader,
+    query: &Query,
+    request: &PageRequest,
+    missing: usize,
+    budget: Budget,
+) -> Result<(Vec<Stored>, Option<Cursor>), sqlx::Error> {
+    let order = request.order;
+    let (low, high) = place::bounds(segment.since, query.span, order, request.after);
+    let range = Range { order, low, high, flows: FLOWS };
+    let Some(mut scan) = Scan::new(reader, segment, query, range, true).await? else { return Ok((Vec::new(), None)) };
+    let mut ids = Vec::new();
+    let mut stopped = None;
+    let mut next = scan.next();
+    while let Some(slice) = next {
+        let begin = ids.len();
+        for block in &slice.blocks {
+            let (mut columns, places) = scan.look(&slice, *block).await?;
+            if places.is_empty() {
+                continue;
+            }
+            columns.load(Column::Id).await?;
+            let known = columns.read_ids();
+            places.each(|place| ids.push(known[place]));
+        }
+        match order {
+            Order::NewestFirst => ids[begin..].sort_unstable_by_key(|id| std::cmp::Reverse(*id)),
+            Order::OldestFirst => ids[begin..].sort_unstable(),
+        }
+        if ids.len() >= missing {
+            ids.truncate(missing);
+            break;
+        }
+        next = scan.next();
+        if next.is_some() && budget.is_spent() {
+            let border = match order {
+                Order::NewestFirst => slice.low,
+                Order::OldestFirst => slice.high,
+            };
+            stopped = Some(cursor(order, segment.since, border));
+            break;
+        }
+    }
+    Ok((read(&mut scan, ids).await?, stopped))
+}
+
+/// The flows with these ids, in their order.
+async fn read(scan: &mut Scan<'_>, ids: Vec<i64>) -> Result<Vec<Stored>, sqlx::Error> {
+    let list: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    let text = format!("SELECT {COLUMNS} FROM flow WHERE id IN (SELECT value FROM json_each(?))");
+    let rows = sqlx::query(AssertSqlSafe(text)).bind(format!("[{}]", list.join(",")));
+    let rows = rows.fetch_all(scan.connection()).await?;
+    let mut flows = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let row = Row::read(row)?;
+        let record = row.record(scan.since, &scan.dictionary)?;
+        flows.push((row.id, Stored { cursor: place::cursor(scan.since, row.id), record }));
+    }
+    if ids.is_sorted() {
+        flows.sort_unstable_by_key(|(id, _)| *id);
+    } else {
+        flows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
+    }
+    Ok(flows.into_iter().map(|(_, flow)| flow).collect())
+}
+
+/// The part of a span that is behind the place where a page begins.
+fn left_of(span: Span, request: &PageRequest) -> Span {
+    match (request.order, request.after) {
+        (_, None) => span,
+        (Order::NewestFirst, Some(after)) => Span { until: span.until.min(after.time.saturating_add(1)), ..span },
+        (Order::OldestFirst, Some(after)) => Span { since: span.since.max(after.time), ..span },
+    }
+}
+
+/// The place from which on a page in this order finds what is on the other side of the id `border`,
+/// which is the lowest of its time; if the oldest come first, it is on the other side too.
+fn cursor(order: Order, since: u64, border: i64) -> Cursor {
+    match order {
+        Order::NewestFirst => place::cursor(since, border),
+        Order::OldestFirst if border > 0 => place::cursor(since, border - 1),
+        Order::OldestFirst => Cursor { time: since.saturating_sub(1), tie: u16::MAX },
+    }
+}

@@ -1,0 +1,114 @@
+//! A segment as one question sees it: its blocks, slice by slice, and which of their flows are meant.
+
+use std::time::{Duration, Instant};
+
+use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
+
+use super::columns::Columns;
+use super::dictionary::Dictionary;
+use super::place;
+use super::selection::{Places, Selection};
+use super::slice::{BlockRef, Slice, Slices};
+use super::{block, uuid};
+use crate::sqlite::segments::Segment;
+use crate::{Order, Query, Span};
+
+/// How long a question may look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget(Option<Instant>);
+
+impl Budget {
+    /// From now on; none: without limit.
+    pub(super) fn new(budget: Option<Duration>) -> Self {
+        Self(budget.and_then(|budget| Instant::now().checked_add(budget)))
+    }
+
+    pub(super) fn is_spent(&self) -> bool {
+        self.0.is_some_and(|end| Instant::now() >= end)
+    }
+}
+
+/// Which ids of a segment are looked at, and how.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Range {
+    /// From which end.
+    pub(super) order: Order,
+    /// Inclusive.
+    pub(super) low: i64,
+    /// Exclusive.
+    pub(super) high: i64,
+    /// Flows looked at in one go, about.
+    pub(super) flows: usize,
+}
+
+/// A segment in one transaction, so that nothing changes while it is looked at.
+#[derive(Debug)]
+pub(super) struct Scan<'a> {
+    transaction: Transaction<'a, Sqlite>,
+    /// Where the segment begins.
+    pub(super) since: u64,
+    /// Empty if nothing had to be known.
+    pub(super) dictionary: Dictionary,
+    selection: Selection,
+    slices: Slices,
+}
+
+impl<'a> Scan<'a> {
+    /// None: no flow of the segment is meant. With `values`, the dictionary is read also if no
+    /// filter needs it.
+    pub(super) async fn new(
+        connection: &'a mut SqliteConnection,
+        segment: &Segment,
+        query: &Query,
+        range: Range,
+        values: bool,
+    ) -> Result<Option<Self>, sqlx::Error> {
+        let mut transaction = connection.begin().await?;
+        let filtered = !query.allow.is_empty() || !query.deny.is_empty();
+        let mut dictionary = Dictionary::default();
+        if filtered || values {
+            dictionary = segment.cache.dictionary(&mut transaction).await?;
+        }
+        let mut selection = Selection::all();
+        if filtered {
+            let (low, high) = ids(segment.since, query.span);
+            let uuids = uuid::find(&mut transaction, &dictionary, &uuid::named(query), low, high).await?;
+            match Selection::new(query, &dictionary, &uuids) {
+                Some(some) => selection = some,
+                None => return Ok(None),
+            }
+        }
+        let Range { order, low, high, flows } = range;
+        let blocks = block::overlapping(&mut transaction, low, high).await?;
+        let slices = Slices::new(blocks, order, low, high, flows);
+        Ok(Some(Self { transaction, since: segment.since, dictionary, selection, slices }))
+    }
+
+    /// The next slice.
+    pub(super) fn next(&mut self) -> Option<Slice> {
+        self.slices.next()
+    }
+
+    /// The flows of a block that are in `slice`, and which of them are meant.
+    pub(super) async fn look(&mut self, slice: &Slice, block: BlockRef) -> Result<(Columns<'_>, Places), sqlx::Error> {
+        let mut columns = Columns::new(&mut self.transaction, block, slice).await?;
+        let places = self.selection.places(&mut columns).await?;
+        Ok((columns, places))
+    }
+
+    /// The connection, in its transaction.
+    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+
+    /// The time from which on everything is known once the slices down to `slice` were looked at,
+    /// newest first.
+    pub(super) fn known_since(&self, slice: &Slice) -> u64 {
+        place::time(self.since, slice.low)
+    }
+}
+
+/// The ids of a segment that are in a span: from the first up to and without the second.
+pub(super) fn ids(since: u64, span: Span) -> (i64, i64) {
+    place::bounds(since, span, Order::default(), None)
+}
