@@ -11,12 +11,13 @@ CREATE TABLE segment(
     since INTEGER NOT NULL,
     until INTEGER NOT NULL,                 -- a whole hour, or where it was full
     -- 0 open: may hold what is not told here. 1 sealed: finished, what follows is exact.
-    -- 2 removed: not there any more, the file may still be.
+    -- 2 not there: not yet or not any more, whether or not there is a file.
     state INTEGER NOT NULL DEFAULT 0,
     version INTEGER NOT NULL,               -- schema of the file: its newest migration
     flows INTEGER NOT NULL DEFAULT 0,       -- flows in it
     oldest INTEGER,                         -- time of the oldest of them
-    newest INTEGER                          -- time of the newest
+    newest INTEGER,                         -- time of the newest
+    last_commit INTEGER NOT NULL DEFAULT 0  -- highest commit number in it
 );
 
 -- How far nodes are recorded, from segments that are sealed or removed. The rest is in the open
@@ -29,11 +30,11 @@ CREATE TABLE progress(
     PRIMARY KEY(node, boot)
 ) WITHOUT ROWID;
 
--- The highest commit number of segments that are sealed or removed. One row.
-CREATE TABLE last_commit(number INTEGER NOT NULL);
-INSERT INTO last_commit VALUES(0);
+-- The highest commit number of removed segments. One row.
+CREATE TABLE removed(last_commit INTEGER NOT NULL);
+INSERT INTO removed VALUES(0);
 
--- Flows that are known to be missing. Gaps of one node and reason that touch are one row.
+-- Flows that are known to be missing. Gaps of one node and reason that touch or overlap are one row.
 CREATE TABLE gap(
     id INTEGER PRIMARY KEY,
     node TEXT NOT NULL,
@@ -42,4 +43,4 @@ CREATE TABLE gap(
     flows INTEGER,                          -- how many; NULL: nobody knows
     reason INTEGER NOT NULL                 -- tidegate.v1.GapReason
 );
-CREATE INDEX gap_until ON gap(until);
+CREATE INDEX gap_node ON gap(node, reason, until);

@@ -37,19 +37,26 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Opens a file for writing, and makes it if `create`.
+/// Opens a segment for writing, and makes it if `create`.
 ///
-/// What is committed survives the process. It survives the machine once it was synced: SQLite does
-/// that whenever it moves its log into the file.
+/// What is committed survives the process. It survives the machine once [`super::folder::sync`]
+/// was called, or SQLite has moved its log into the file.
 pub(super) async fn write(path: &Path, create: bool) -> Result<SqliteConnection, sqlx::Error> {
-    options(path)
-        .create_if_missing(create)
-        .journal_mode(SqliteJournalMode::Wal)
+    writer(path, create)
         .synchronous(SqliteSynchronous::Normal)
         .pragma("cache_size", "-65536")
         .pragma("wal_autocheckpoint", "4000")
         .connect()
         .await
+}
+
+/// Opens the catalog, and makes it if `create`. What is committed survives the machine.
+pub(super) async fn catalog(path: &Path, create: bool) -> Result<SqliteConnection, sqlx::Error> {
+    writer(path, create).synchronous(SqliteSynchronous::Full).connect().await
+}
+
+fn writer(path: &Path, create: bool) -> SqliteConnectOptions {
+    options(path).create_if_missing(create).journal_mode(SqliteJournalMode::Wal)
 }
 
 /// Whether the error says that the file is not what was once written.

@@ -5,8 +5,8 @@ mod kind;
 mod list;
 mod rest;
 
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Row as _};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteRow;
 use tidegate_flow::flow::{Counters, Dns, Event, Flow, L7Kind};
 use tidegate_flow::{Confidence, FlowId, Source};
 
@@ -14,6 +14,8 @@ pub(super) use kind::Kind;
 pub(super) use list::{list_text, text_list};
 pub(super) use rest::{Rest, address, octets};
 
+use super::insert::Cells;
+use super::query::block;
 use super::values::Values;
 use crate::Record;
 
@@ -49,10 +51,15 @@ pub(super) struct Row {
     pub(super) rest: Option<Vec<u8>>,
 }
 
-/// The columns of `flow` in the order of [`Row::read`] and [`Row::bind`], for a SELECT or an INSERT.
+/// The columns of `flow` in the order of [`Row::read`].
 pub(super) const COLUMNS: &str = "id, origin, sequence, uuid, outcome, kind, source, destination, source_port, \
     destination_port, translation, egress_port, interface, query, age, ended, packets, bytes, reply_packets, \
     reply_bytes, rest";
+
+/// What adds rows to `flow`.
+pub(super) const INSERT: &str = "INSERT INTO flow(id, origin, sequence, uuid, outcome, kind, source, destination, \
+    source_port, destination_port, translation, egress_port, interface, query, age, ended, packets, bytes, \
+    reply_packets, reply_bytes, rest) VALUES";
 
 impl Row {
     /// Reads a row that was selected by [`COLUMNS`].
@@ -82,23 +89,34 @@ impl Row {
         })
     }
 
-    /// Adds its values to the arguments of an INSERT of [`COLUMNS`].
-    pub(super) fn bind(&self, arguments: &mut SqliteArguments) -> Result<(), sqlx::Error> {
-        let numbers = |arguments: &mut SqliteArguments, numbers: &[i64]| {
-            numbers.iter().try_for_each(|number| arguments.add(*number))
-        };
-        (|| {
-            numbers(arguments, &[self.id, self.origin, self.sequence])?;
-            arguments.add(self.uuid.map(|uuid| uuid.to_be_bytes().to_vec()))?;
-            numbers(arguments, &[self.outcome, self.kind, self.source, self.destination])?;
-            numbers(arguments, &[self.source_port, self.destination_port])?;
-            numbers(arguments, &[self.translation, self.egress_port, self.interface, self.query])?;
-            arguments.add(self.age)?;
-            arguments.add(self.ended)?;
-            numbers(arguments, &[self.packets, self.bytes, self.reply_packets, self.reply_bytes])?;
-            arguments.add(self.rest.clone())
-        })()
-        .map_err(sqlx::Error::Encode)
+    /// The columns that are also in blocks.
+    pub(super) fn values(&self) -> block::Values {
+        [
+            self.id,
+            self.origin,
+            self.outcome,
+            self.kind,
+            self.source,
+            self.destination,
+            self.source_port,
+            self.destination_port,
+            self.translation,
+            self.egress_port,
+            self.interface,
+            self.query,
+        ]
+    }
+
+    /// Adds its values to a row of [`INSERT`].
+    pub(super) fn add_to(self, mut cells: Cells<'_>) {
+        cells.add(self.id).add(self.origin).add(self.sequence);
+        cells.add(self.uuid.map(|uuid| uuid.to_be_bytes().to_vec()));
+        cells.add(self.outcome).add(self.kind).add(self.source).add(self.destination);
+        cells.add(self.source_port).add(self.destination_port);
+        cells.add(self.translation).add(self.egress_port).add(self.interface).add(self.query);
+        cells.add(self.age).add(self.ended);
+        cells.add(self.packets).add(self.bytes).add(self.reply_packets).add(self.reply_bytes);
+        cells.add(self.rest);
     }
 
     /// The flow, in a segment that begins at `since` and has these dictionaries.
@@ -187,7 +205,7 @@ fn port_of(column: i64) -> Result<u16, sqlx::Error> {
 }
 
 /// Reads a UUID column.
-fn uuid(bytes: &[u8]) -> Result<u128, sqlx::Error> {
+pub(super) fn uuid(bytes: &[u8]) -> Result<u128, sqlx::Error> {
     bytes.try_into().map(u128::from_be_bytes).map_err(|_| broken("a UUID that has not 16 bytes"))
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Segment {
 }
 
 /// What may change about a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
     /// Exclusive.
     pub(super) until: u64,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use tidegate_flow::flow::{Emitter, Endpoint, Interface, Node, Party, ServiceName, Translation, Workload};
-use tidegate_flow::{Fqdn, Name};
+use tidegate_flow::{Confidence, Fqdn, Name, Source};
 
 use super::row::{Kind, address, broken, name_of_numbers, text_list};
 
@@ -96,8 +96,8 @@ pub(super) fn name(row: &SqliteRow) -> Result<(i64, (i64, NameNumbers)), sqlx::E
 /// Where a name is from, and how sure we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NameNumbers {
-    source: tidegate_flow::Source,
-    confidence: tidegate_flow::Confidence,
+    pub(super) source: Source,
+    pub(super) confidence: Confidence,
 }
 
 impl NameNumbers {

@@ -1,0 +1,156 @@
+//! Segments that are over are sealed; the oldest ones are removed.
+//!
+//! Sealing puts the blocks of a segment in order, which takes seconds. Only flows for that very
+//! segment wait for it. If it is interrupted, it is done again: the segment is open until the
+//! catalog says otherwise.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, PoisonError};
+
+use sqlx::{Connection, SqliteConnection};
+use tokio::sync::Mutex;
+
+use super::append::Writer;
+use super::segments::Segment;
+use super::{Sqlite, connect, folder, progress, query, recover};
+use crate::{Maintained, Retention, StoreError};
+
+/// Segments that are taken out, until nobody reads them.
+#[derive(Debug, Default)]
+pub(super) struct Leaving(std::sync::Mutex<Vec<Arc<Segment>>>);
+
+impl Leaving {
+    fn push(&self, segment: Arc<Segment>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(segment);
+    }
+
+    /// Takes those that nobody reads.
+    fn take(&self) -> Vec<Arc<Segment>> {
+        let mut leaving = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        leaving.extract_if(.., |segment| Arc::strong_count(segment) == 1).collect()
+    }
+}
+
+impl Sqlite {
+    /// [`crate::FlowStore::maintain`]; one at a time.
+    pub(super) async fn seal_and_remove(&self, retention: &Retention) -> Result<Maintained, StoreError> {
+        let mut done = Maintained::default();
+        self.follow().await?;
+        if let Some(writer) = &self.writer {
+            for segment in self.segments.take_damaged() {
+                writer.lock().await.set_aside(&segment).await?;
+            }
+            for segment in self.due(retention.now) {
+                done.sealed += u32::from(self.seal(writer, &segment).await?);
+            }
+        }
+        self.remove_old(retention, &mut done).await?;
+        for segment in self.leaving.take() {
+            folder::remove(&segment.path)?;
+            self.catalog.forget(segment.id).await?;
+        }
+        Ok(done)
+    }
+
+    /// Segments to seal: flows for them are not expected any more, or they were full so long ago
+    /// that several others follow them.
+    fn due(&self, now: u64) -> Vec<Arc<Segment>> {
+        let all = self.segments.all();
+        // A clock that is ahead must not make the present look old.
+        let newest = all.iter().filter_map(|segment| segment.told().newest).max().unwrap_or(0).min(now);
+        let grace = self.options.grace.as_nanos() as u64;
+        let over = |at: usize, segment: &Segment| {
+            segment.until().saturating_add(grace) <= newest || at + self.options.open < all.len()
+        };
+        let due = all.iter().enumerate().filter(|(at, segment)| !segment.told().sealed && over(*at, segment));
+        due.map(|(_, segment)| segment.clone()).collect()
+    }
+
+    /// Seals a segment; no if it is damaged.
+    async fn seal(&self, writer: &Mutex<Writer>, segment: &Arc<Segment>) -> Result<bool, StoreError> {
+        let packed = async {
+            let mut connection = connect::write(&segment.path, false).await?;
+            pack(&mut connection).await?;
+            connection.close().await
+        };
+        if let Err(error) = packed.await {
+            self.segments.failed(segment, "seal a segment", error)?;
+            return Ok(false);
+        }
+        // From here on nobody writes to it.
+        let mut writer = writer.lock().await;
+        writer.release(segment.id).await;
+        self.tell_catalog(segment).await
+    }
+
+    /// Tells the catalog what is in a segment that nobody writes to. No: it is damaged.
+    async fn tell_catalog(&self, segment: &Arc<Segment>) -> Result<bool, StoreError> {
+        folder::sync(&segment.path).await?;
+        let Some(mut reader) = self.segments.read(segment).await? else { return Ok(false) };
+        let read = async { Ok((recover::told(&mut reader).await?.1, progress::read(&mut reader).await?)) };
+        let (told, progress) = match read.await {
+            Ok(read) => read,
+            Err(error) => return self.segments.failed(segment, "read", error).map(|()| false),
+        };
+        self.catalog.seal(segment.id, told, &progress).await?;
+        segment.tell(|known| known.sealed = true);
+        Ok(true)
+    }
+
+    /// Removes the oldest segments beyond `retention`, with the gaps of their time.
+    async fn remove_old(&self, retention: &Retention, done: &mut Maintained) -> Result<(), StoreError> {
+        let eldest = retention.now.saturating_sub(u64::try_from(retention.age.as_nanos()).unwrap_or(u64::MAX));
+        let sizes: Vec<_> = self.segments.all().iter().map(|segment| folder::size(&segment.path)).collect();
+        let mut bytes = sizes.iter().sum::<u64>() + folder::size(&self.folder.catalog());
+        let (mut all, mut forgotten) = (VecDeque::from_iter(self.segments.all().iter().cloned()), eldest);
+        for size in sizes {
+            if all.len() < 2 {
+                break;
+            }
+            let Some(segment) = all.pop_front() else { break };
+            let told = segment.told();
+            let is_old = told.newest.map_or(told.until, |newest| newest + 1) <= eldest;
+            if !is_old && bytes <= retention.bytes {
+                break;
+            }
+            if self.remove(segment).await? {
+                bytes -= size;
+                forgotten = forgotten.max(told.until);
+                done.removed += 1;
+                done.removed_flows += told.flows;
+                done.freed += size;
+            }
+        }
+        self.catalog.drop_gaps(forgotten).await?;
+        self.catalog.drop_progress(eldest).await
+    }
+
+    /// Takes a segment out; no if another process wrote to it or removed it meanwhile.
+    async fn remove(&self, segment: Arc<Segment>) -> Result<bool, StoreError> {
+        let writer = match &self.writer {
+            Some(writer) => Some(writer.lock().await),
+            None => None,
+        };
+        if let Some(mut writer) = writer {
+            writer.release(segment.id).await;
+            if !segment.told().sealed && !self.tell_catalog(&segment).await? {
+                return Ok(false);
+            }
+        }
+        if !self.catalog.remove(segment.id).await? {
+            return Ok(false);
+        }
+        self.segments.remove(segment.id);
+        self.leaving.push(segment);
+        Ok(true)
+    }
+}
+
+/// Puts the blocks in order, and the whole log into the file.
+async fn pack(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    query::block::pack(&mut transaction).await?;
+    transaction.commit().await?;
+    // Who reads the end of the log keeps it from being emptied; there is no use in waiting for long.
+    sqlx::raw_sql("PRAGMA busy_timeout = 1000; PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await.map(drop)
+}
