@@ -213,8 +213,8 @@ impl L4 {
     }
 }
 
-/// Translation of a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Translation of a connection. Something of it is known, or there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Translation {
     /// Egress address; `None` on the pod's node when another node translates.
     pub egress: Option<(IpAddr, u16)>,

@@ -4,7 +4,7 @@
 use std::fmt::{self, Display, Write as _};
 use std::ops::Range;
 
-use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use prost::encoding::{WireType, encoded_len_varint};
 
 /// A message that is being written, and what is around it.
 #[derive(Debug, Default)]
@@ -26,8 +26,8 @@ impl Writer {
     pub(super) fn number(&mut self, field: u32, value: impl Into<u64>) {
         let value = value.into();
         if value != 0 {
-            encode_key(field, WireType::Varint, &mut self.out);
-            encode_varint(value, &mut self.out);
+            self.key(field, WireType::Varint);
+            self.varint(value);
         }
     }
 
@@ -44,8 +44,8 @@ impl Writer {
 
     /// One of a repeated text, which is written also if it is empty.
     pub(super) fn element(&mut self, field: u32, text: &str) {
-        encode_key(field, WireType::LengthDelimited, &mut self.out);
-        encode_varint(text.len() as u64, &mut self.out);
+        self.key(field, WireType::LengthDelimited);
+        self.varint(text.len() as u64);
         self.out.extend_from_slice(text.as_bytes());
     }
 
@@ -59,16 +59,21 @@ impl Writer {
     /// A message, which is written also if it is empty; yields where its bytes lie until an
     /// enclosing message is complete.
     pub(super) fn message(&mut self, field: u32, fill: impl FnOnce(&mut Self)) -> Range<usize> {
-        encode_key(field, WireType::LengthDelimited, &mut self.out);
-        // Most lengths take one byte; a greater one moves what was written.
+        self.key(field, WireType::LengthDelimited);
         let length_at = self.out.len();
         self.out.push(0);
         fill(self);
-        let length = self.out.len() - length_at - 1;
+        let end = self.out.len();
+        let length = end - length_at - 1;
         let start = length_at + encoded_len_varint(length as u64);
-        self.out.resize(start + length, 0);
-        self.out.copy_within(length_at + 1..length_at + 1 + length, start);
-        encode_varint(length as u64, &mut &mut self.out[length_at..start]);
+        // Most lengths take one byte; a greater one is written behind and brought to its place.
+        if length < 0x80 {
+            self.out[length_at] = length as u8;
+        } else {
+            self.out.remove(length_at);
+            self.varint(length as u64);
+            self.out[length_at..].rotate_right(start - length_at);
+        }
         start..start + length
     }
 
@@ -85,6 +90,18 @@ impl Writer {
         if self.message(field, fill).is_empty() {
             self.out.truncate(before);
         }
+    }
+
+    fn key(&mut self, field: u32, kind: WireType) {
+        self.varint(u64::from(field) << 3 | kind as u64);
+    }
+
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.out.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.out.push(value as u8);
     }
 }
 
