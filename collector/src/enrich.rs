@@ -365,6 +365,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_encoded_here_is_read_back_whole() {
+        let mut decoder = tidegate_proto::decode::Decoder::new();
+        for kind in [kind::NEW, kind::FLAGS, kind::ACTIVE, kind::END, kind::DROP] {
+            for protocol in [TCP, UDP, ICMP, 47, 132] {
+                for peer in [0, 1] {
+                    let mut seen = event(kind, point::FROM_ENDPOINT);
+                    (seen.tuple.protocol, seen.peer, seen.egress, seen.cause) = (protocol, peer, 1 - peer, 1);
+                    for flow in all(&seen) {
+                        let frame = tidegate_proto::encode::Encoded::new(&flow).frame(true);
+                        let decoded = decoder.decode(frame.flow().unwrap()).unwrap();
+                        assert_eq!((decoded.flow, decoded.original), (flow, false));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
     fn sequence_numbers_are_dense() {
         let sequences: Vec<_> =
             all(&event(kind::NEW, point::FROM_ENDPOINT)).iter().map(|flow| flow.id.sequence).collect();
