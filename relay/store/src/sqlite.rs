@@ -18,6 +18,8 @@ mod recover;
 mod row;
 mod schema;
 mod segments;
+#[cfg(test)]
+mod tests;
 mod values;
 mod writing;
 
@@ -140,6 +142,8 @@ impl Sqlite {
             Arc::new(Segment::new(entry.id, entry.since, self.folder.segment(entry.id), entry.told))
         };
         self.segments.replace(there.map(segment).collect());
+        // They are their writer's business.
+        drop(self.segments.take_damaged());
         for segment in self.segments.all().iter().filter(|segment| !segment.told().sealed) {
             let Some(mut reader) = self.segments.read(segment).await? else { continue };
             match recover::told(&mut reader).await {

@@ -63,11 +63,11 @@ fn writer(path: &Path, create: bool) -> SqliteConnectOptions {
 pub(super) fn is_damage(error: &sqlx::Error) -> bool {
     const CORRUPT: i32 = 11;
     const NOT_A_DATABASE: i32 = 26;
-    let code = |error: &dyn sqlx::error::DatabaseError| error.code()?.parse::<i32>().ok();
     match error {
-        // The lower byte is the primary code.
         sqlx::Error::Database(error) => {
-            code(&**error).is_some_and(|code| matches!(code & 0xff, CORRUPT | NOT_A_DATABASE))
+            let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+            // The lower byte is the primary code. A file that was emptied is a database without tables.
+            matches!(code & 0xff, CORRUPT | NOT_A_DATABASE) || error.message().starts_with("no such table")
         }
         sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. } => true,
         _ => false,
@@ -107,7 +107,8 @@ impl Readers {
                 return Ok(reader(idle));
             }
         }
-        let mut connection = options(&segment.path).read_only(true).connect().await?;
+        // Not `read_only`: whoever closes a file last has to remove its log.
+        let mut connection = options(&segment.path).pragma("query_only", "ON").connect().await?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         connection.lock_handle().await?.set_progress_handler(STEPS, move || !stopped.load(Ordering::Relaxed));

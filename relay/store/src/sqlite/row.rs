@@ -187,11 +187,6 @@ impl Row {
     pub(super) fn time(&self, since: u64) -> u64 {
         since.saturating_add((self.id >> 16) as u64)
     }
-
-    /// Its place among flows of the same time.
-    pub(super) fn tie(&self) -> u16 {
-        self.id as u16
-    }
 }
 
 /// Where among the flows of its time a flow is looked for first; if another one is there, then at
