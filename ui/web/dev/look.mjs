@@ -15,8 +15,7 @@ const sizes = { wide, floor: { width: 1280, height: 800 }, narrow: { width: 900,
 /** Answers a path with JSON instead of asking the server. */
 const answer = (path, status, body) => (page) =>
   page.route((asked) => asked.pathname.endsWith(path), (route) => route.fulfill({ status, contentType: 'application/json', body: JSON.stringify(body) }))
-const late = (path, ms) => (page) =>
-  page.route((asked) => asked.pathname.endsWith(path), (route) => setTimeout(() => route.continue(), ms))
+const never = (path) => (page) => page.route((asked) => asked.pathname.endsWith(path), () => {})
 const patched = (path, patch) => (page) =>
   page.route((asked) => asked.pathname.endsWith(path), async (route) => {
     const response = await route.fetch()
@@ -72,19 +71,19 @@ const shots = [
   { name: 'link', do: [press('button', /Copy link/)] },
   { name: 'following', path: 'flows?follow=true', clock: false, do: [(page) => page.waitForTimeout(3000)] },
   { name: 'fresh', path: 'flows?follow=true', clock: false, do: [(page) => page.waitForTimeout(1500), (page) => page.locator('[role=grid]').hover(), (page) => page.mouse.wheel(0, 600), (page) => page.waitForTimeout(2500)] },
-  { name: 'first-load', before: [late('/flows', 60000)], settle: 150 },
-  { name: 'slow', before: [late('/flows', 60000), late('/facets', 60000)], settle: 2500 },
+  { name: 'first-load', before: [never('/api/v1/flows')], settle: 150 },
+  { name: 'slow', before: [never('/api/v1/flows'), never('/facets')], settle: 2500 },
   { name: 'no-match', path: 'flows?from-namespace=payments&outcome=audit&to-fqdn=*.crm.example' },
-  { name: 'nothing-stored', before: [answer('/status', 200, nothing), patched('/flows', (page) => ({ ...page, flows: [], next: null })), patched('/histogram', (answer) => ({ ...answer, buckets: answer.buckets.map(() => ({ forwarded: 0, translated: 0, dropped: 0, audit: 0, error: 0 })), lost: [] })), patched('/facets', (answer) => ({ ...answer, facets: [] }))] },
+  { name: 'nothing-stored', before: [answer('/status', 200, nothing), patched('/api/v1/flows', (page) => ({ ...page, flows: [], next: null })), patched('/histogram', (answer) => ({ ...answer, buckets: answer.buckets.map(() => ({ forwarded: 0, translated: 0, dropped: 0, audit: 0, error: 0 })), lost: [] })), patched('/facets', (answer) => ({ ...answer, facets: [] }))] },
   { name: 'beyond', path: 'flows?since=2026-10-01T00:00:00Z&until=2026-10-02T00:00:00Z' },
   { name: 'partly-stored', path: 'flows?since=3d' },
   { name: 'quiet', path: 'flows?follow=true&from-namespace=nowhere', clock: false, do: [(page) => page.waitForTimeout(2500)] },
   { name: 'cut', path: 'flows?follow=true', clock: false, before: [(page) => page.route(/stream/, (route) => route.abort())], do: [(page) => page.waitForTimeout(2500)], errors: true },
-  { name: 'error', before: [answer('/flows', 503, { error: 'the relay did not answer within 10 s', hint: 'try a narrower range or fewer filters', requestId: '01JDDQ3M5T' })], errors: true },
+  { name: 'error', before: [answer('/api/v1/flows', 503, { error: 'the relay did not answer within 10 s', hint: 'try a narrower range or fewer filters', requestId: '01JDDQ3M5T' })], errors: true },
   { name: 'bad-filter', path: 'flows?form-namespace=payments', errors: true },
   { name: 'comfortable', before: [(page) => page.addInitScript(() => localStorage.setItem('tidegate-rows', 'comfortable'))] },
   { name: 'local', path: 'flows?tz=Asia/Kolkata&since=24h' },
-  { name: 'hostile', before: [patched('/flows', (page) => ({ ...page, flows: page.flows.map((flow) => ({ ...flow, destination: { ...flow.destination, pod: '', workload: null, names: [{ name: '<img src=x onerror=alert(1)>\u202egnp.exe'.padEnd(90, 'x'), source: 'dns', confidence: 'low' }] } })) }))] },
+  { name: 'hostile', before: [patched('/api/v1/flows', (page) => ({ ...page, flows: page.flows.map((flow) => ({ ...flow, destination: { ...flow.destination, pod: '', workload: null, names: [{ name: '<img src=x onerror=alert(1)>\u202egnp.exe'.padEnd(90, 'x'), source: 'dns', confidence: 'low' }] } })) }))] },
 ]
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] })

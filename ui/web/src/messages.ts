@@ -248,6 +248,7 @@ export const text = {
     between: (since: string, until: string, filters: number) =>
       filters > 1 ? `Nothing between ${since} and ${until} fits all filters.` : filters === 1 ? `Nothing between ${since} and ${until} fits this filter.` : `Nothing was stored between ${since} and ${until}.`,
     without: (filter: string) => `Without ${filter}`,
+    withoutAny: 'Without any filter',
     widen: 'Look at the last 24 hours',
   },
   empty: {
