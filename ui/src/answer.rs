@@ -3,7 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::row::{Flow, Outcome};
+use crate::row::Flow;
 use crate::time::Time;
 
 /// A page of stored flows.
@@ -170,7 +170,7 @@ pub(crate) struct FlowDetail {
     pub(crate) flow: Flow,
     /// The message as protojson.
     #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
-    pub(crate) raw: serde_json::Value,
+    pub(crate) raw: Box<serde_json::value::RawValue>,
 }
 
 /// Event `flows` of the stream: what was stored since the event before.
@@ -321,25 +321,4 @@ pub(crate) struct Problem {
     pub(crate) hint: Option<String>,
     /// As in the log and in the header `x-request-id`.
     pub(crate) request_id: String,
-}
-
-impl Bucket {
-    /// All flows in it.
-    pub(crate) fn total(&self) -> u64 {
-        let Self { forwarded, translated, dropped, audit, error } = *self;
-        forwarded + translated + dropped + audit + error
-    }
-}
-
-impl Outcome {
-    /// Its name in filters.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Forwarded => "forwarded",
-            Self::Translated => "translated",
-            Self::Dropped => "dropped",
-            Self::Audit => "audit",
-            Self::Error => "error",
-        }
-    }
 }

@@ -1,30 +1,31 @@
 //! openapi.json: from the table of routes and the types of the answers. The page's TypeScript
 //! types are made from it.
 
+use tidegate_proto::terms::KEYS;
+use utoipa::OpenApi;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{
     ArrayBuilder, Content, HttpMethod, InfoBuilder, ObjectBuilder, OpenApi as Document, PathItem, PathsBuilder, Ref,
     RefOr, Required, Response, ResponseBuilder, Schema,
 };
-use utoipa::{OpenApi, PartialSchema};
 
-use crate::answer;
+use crate::answer::*;
 use crate::routes::{Answer, BASE, Form, Param, ROUTES, Route};
 
 #[derive(OpenApi)]
 #[openapi(components(schemas(
-    answer::CliCommand,
-    answer::CliFilters,
-    answer::Facets,
-    answer::FlowDetail,
-    answer::FlowPage,
-    answer::Histogram,
-    answer::Lost,
-    answer::Problem,
-    answer::Status,
-    answer::StreamFlows,
-    answer::Values,
+    CliCommand,
+    CliFilters,
+    Facets,
+    FlowDetail,
+    FlowPage,
+    Histogram,
+    Lost,
+    Problem,
+    Status,
+    StreamFlows,
+    Values,
 )))]
 struct Schemas;
 
@@ -68,8 +69,8 @@ fn operation(route: &Route) -> OperationBuilder {
         operation = operation.parameter(own(param));
     }
     if route.filters {
-        for (key, help) in crate::filter::keys() {
-            operation = operation.parameter(filter(key, help));
+        for key in KEYS {
+            operation = operation.parameter(filter(key.name, key.help));
         }
     }
     if route.name != "openapi" && route.name != "status" {
@@ -84,9 +85,7 @@ fn success(answer: Answer) -> Response {
     let response = ResponseBuilder::new().description("The answer");
     let text = || Content::new(Some(text_schema()));
     match answer {
-        Answer::Json(schema) => {
-            response.content("application/json", Content::new(Some(Ref::from_schema_name(schema))))
-        }
+        Answer::Json(schema) => response.content("application/json", Content::new(Some(Ref::from_schema_name(schema)))),
         Answer::Document => response.content("application/json", Content::new(Some(ObjectBuilder::new()))),
         Answer::Events => response.content("text/event-stream", text()),
         Answer::Lines(types) => types.iter().fold(response, |response, kind| response.content(*kind, text())),
@@ -111,7 +110,9 @@ fn parameter(name: &str, help: &str, schema: RefOr<Schema>) -> ParameterBuilder 
 fn schema(form: Form) -> RefOr<Schema> {
     match form {
         Form::Text => text_schema().into(),
-        Form::Time => text_schema().examples([serde_json::json!("1h"), serde_json::json!("2026-11-23T07:00:00Z")]).into(),
+        Form::Time => {
+            text_schema().examples([serde_json::json!("1h"), serde_json::json!("2026-11-23T07:00:00Z")]).into()
+        }
         Form::Count { least, most, default } => ObjectBuilder::new()
             .schema_type(SchemaType::new(Type::Integer))
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
@@ -119,9 +120,10 @@ fn schema(form: Form) -> RefOr<Schema> {
             .maximum(Some(most))
             .default(Some(default.into()))
             .into(),
-        Form::Choice(words) => {
-            text_schema().enum_values(Some(words.iter().copied())).default(words.first().map(|word| (*word).into())).into()
-        }
+        Form::Choice(words) => text_schema()
+            .enum_values(Some(words.iter().copied()))
+            .default(words.first().map(|word| (*word).into()))
+            .into(),
         Form::Keys(_) => text_schema().into(),
     }
 }

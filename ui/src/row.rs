@@ -268,3 +268,16 @@ pub(crate) struct Connection {
     /// Bytes from the other side.
     pub(crate) reply_bytes: u64,
 }
+
+impl Outcome {
+    /// Its name in filters.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Forwarded => "forwarded",
+            Self::Translated => "translated",
+            Self::Dropped => "dropped",
+            Self::Audit => "audit",
+            Self::Error => "error",
+        }
+    }
+}

@@ -17,6 +17,18 @@ impl Time {
         message.and_then(|time| jiff::Timestamp::new(time.seconds, time.nanos).ok()).map(Self)
     }
 
+    /// Nanoseconds since 1970; kept within jiff's years.
+    pub(crate) fn from_ns(ns: i128) -> Self {
+        let range = jiff::Timestamp::MIN.as_nanosecond()..=jiff::Timestamp::MAX.as_nanosecond();
+        let ns = ns.clamp(*range.start(), *range.end());
+        Self(jiff::Timestamp::from_nanosecond(ns).expect("it is within the range"))
+    }
+
+    /// Nanoseconds since 1970.
+    pub(crate) fn ns(self) -> i128 {
+        self.0.as_nanosecond()
+    }
+
     /// As a message.
     pub(crate) fn message(self) -> Timestamp {
         // A protobuf timestamp counts its nanoseconds upwards, also before 1970.
