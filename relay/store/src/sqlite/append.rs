@@ -37,7 +37,7 @@ pub(super) struct Writer {
     /// The most recently used last.
     writing: Vec<Writing>,
     /// The highest commit number.
-    pub(super) last_commit: u64,
+    last_commit: u64,
     /// The right to write; none once the store is closed.
     lock: Option<File>,
 }
@@ -139,24 +139,29 @@ impl Writer {
         let path = self.folder.segment(id);
         let told = Told { until: span.until, ..Told::default() };
         let segment = Arc::new(Segment::new(id, span.since, path, told));
-        let writing = match Writing::create(segment.clone()).await {
+        let writing = match self.make(&segment, full).await {
             Ok(writing) => writing,
             Err(error) => {
-                // The file is of no use; its row says so if it cannot be removed.
+                // The file is of no use. As long as it cannot be removed, the catalog says so.
                 if folder::remove(&segment.path).is_ok() {
                     self.catalog.forget(id).await?;
                 }
                 return Err(error);
             }
         };
-        self.folder.sync()?;
-        self.catalog.begin(id, full.map(|full| full.id)).await?;
         if let Some(full) = full {
             full.tell(|told| told.until = span.since);
         }
         self.segments.add(segment.clone());
-        self.keep(writing).await?;
+        self.keep(writing).await;
         Ok(segment)
+    }
+
+    async fn make(&self, segment: &Arc<Segment>, full: Option<&Segment>) -> Result<Writing, StoreError> {
+        let writing = Writing::create(segment.clone()).await?;
+        self.folder.sync()?;
+        self.catalog.begin(segment.id, full.map(|full| full.id)).await?;
+        Ok(writing)
     }
 
     /// Stores flows in a segment; none if it turns out to be gone.
@@ -180,7 +185,7 @@ impl Writer {
         seekers.sort_unstable();
         match writing.store(records, &seekers, end).await {
             Ok(places) => {
-                self.keep(writing).await?;
+                self.keep(writing).await;
                 Ok(Some(places))
             }
             Err(error) => {
@@ -220,12 +225,11 @@ impl Writer {
 
     /// Keeps a segment open for writing, and closes the one that was unused for longest if there
     /// are too many.
-    async fn keep(&mut self, writing: Writing) -> Result<(), StoreError> {
+    async fn keep(&mut self, writing: Writing) {
         self.writing.push(writing);
         if self.writing.len() > self.options.open {
             self.writing.remove(0).close().await;
         }
-        Ok(())
     }
 
     /// Makes everything that was committed survive the machine, but in one segment.

@@ -46,8 +46,12 @@ impl Sqlite {
         }
         self.remove_old(retention, &mut done).await?;
         for segment in self.leaving.take() {
-            folder::remove(&segment.path)?;
-            self.catalog.forget(segment.id).await?;
+            // Large files take a while.
+            let path = segment.path.clone();
+            if let Ok(removed) = tokio::task::spawn_blocking(move || folder::remove(&path)).await {
+                removed?;
+                self.catalog.forget(segment.id).await?;
+            }
         }
         Ok(done)
     }
@@ -71,23 +75,28 @@ impl Sqlite {
         let packed = async {
             let mut connection = connect::write(&segment.path, false).await?;
             pack(&mut connection).await?;
-            connection.close().await
+            Ok(connection)
         };
-        if let Err(error) = packed.await {
-            self.segments.failed(segment, "seal a segment", error)?;
-            return Ok(false);
+        match packed.await {
+            Ok(connection) => self.finish(&mut *writer.lock().await, segment, connection).await,
+            Err(error) => self.segments.failed(segment, "seal a segment", error).map(|()| false),
         }
-        // From here on nobody writes to it.
-        let mut writer = writer.lock().await;
-        writer.release(segment.id).await;
-        self.tell_catalog(segment).await
     }
 
-    /// Tells the catalog what is in a segment that nobody writes to. No: it is damaged.
-    async fn tell_catalog(&self, segment: &Arc<Segment>) -> Result<bool, StoreError> {
+    /// Ends writing to a segment, and tells the catalog what is in it. No: it is damaged.
+    async fn finish(
+        &self,
+        writer: &mut Writer,
+        segment: &Arc<Segment>,
+        mut connection: SqliteConnection,
+    ) -> Result<bool, StoreError> {
+        writer.release(segment.id).await;
         folder::sync(&segment.path).await?;
-        let Some(mut reader) = self.segments.read(segment).await? else { return Ok(false) };
-        let read = async { Ok((recover::told(&mut reader).await?.1, progress::read(&mut reader).await?)) };
+        let read = async {
+            let read = (recover::told(&mut connection).await?.1, progress::read(&mut connection).await?);
+            connection.close().await?;
+            Ok(read)
+        };
         let (told, progress) = match read.await {
             Ok(read) => read,
             Err(error) => return self.segments.failed(segment, "read", error).map(|()| false),
@@ -127,14 +136,18 @@ impl Sqlite {
 
     /// Takes a segment out; no if another process wrote to it or removed it meanwhile.
     async fn remove(&self, segment: Arc<Segment>) -> Result<bool, StoreError> {
-        let writer = match &self.writer {
-            Some(writer) => Some(writer.lock().await),
-            None => None,
-        };
-        if let Some(mut writer) = writer {
-            writer.release(segment.id).await;
-            if !segment.told().sealed && !self.tell_catalog(&segment).await? {
-                return Ok(false);
+        if let Some(writer) = &self.writer {
+            let mut writer = writer.lock().await;
+            if segment.told().sealed {
+                writer.release(segment.id).await;
+            } else {
+                let finished = match connect::write(&segment.path, false).await {
+                    Ok(connection) => self.finish(&mut writer, &segment, connection).await?,
+                    Err(error) => self.segments.failed(&segment, "open", error).map(|()| false)?,
+                };
+                if !finished {
+                    return Ok(false);
+                }
             }
         }
         if !self.catalog.remove(segment.id).await? {
