@@ -34,8 +34,10 @@ impl Failure {
 
     /// What a failed call to the relay at `address` means.
     pub(crate) fn of_call(status: &Status, address: &Address) -> Self {
-        // A status with a source was made on this side, by a connection that broke or never was.
-        if std::error::Error::source(status).is_some() && status.code() != Code::Cancelled {
+        // A status with a source was made on this side: by a connection that broke or never was,
+        // unless it was by our own clock.
+        let by_clock = matches!(status.code(), Code::Cancelled | Code::DeadlineExceeded);
+        if std::error::Error::source(status).is_some() && !by_clock {
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("nothing answers on {address}"))
                 .hint("start `tidegate relay`, or name its address with --server");
         }
@@ -43,8 +45,8 @@ impl Failure {
         match status.code() {
             Code::InvalidArgument | Code::OutOfRange => Self::bad_request(words),
             Code::NotFound => Self::new(StatusCode::NOT_FOUND, words),
-            Code::FailedPrecondition => Self::new(StatusCode::SERVICE_UNAVAILABLE, words)
-                .hint("give the relay a place to keep flows: --store sqlite:///var/lib/tidegate/flows"),
+            // It has no store, and says how to give it one.
+            Code::FailedPrecondition => Self::new(StatusCode::SERVICE_UNAVAILABLE, words),
             Code::Unimplemented => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{address} keeps no history of flows"))
                     .hint("name the address of a Tidegate relay with --server")
@@ -96,7 +98,16 @@ mod tests {
         let failure = Failure::of_call(&Status::invalid_argument("bad CIDR"), &address);
         assert_eq!((failure.status, failure.error.as_str()), (StatusCode::BAD_REQUEST, "bad CIDR"));
         let failure = Failure::of_call(&Status::failed_precondition("there is no store"), &address);
-        assert!(failure.hint.is_some_and(|hint| hint.contains("--store")));
+        assert_eq!((failure.status.as_u16(), failure.error.as_str()), (503, "there is no store"));
+    }
+
+    #[test]
+    fn a_relay_that_is_slow_is_told_from_one_that_is_not_there() {
+        let address = Address::Tcp("relay:4245".to_owned());
+        let slow = Status::from_error(Box::new(tonic::TimeoutExpired(())));
+        assert_eq!(Failure::of_call(&slow, &address).status, StatusCode::GATEWAY_TIMEOUT);
+        let broken = Status::from_error(Box::new(std::io::Error::other("connection reset")));
+        assert_eq!(Failure::of_call(&broken, &address).error, "nothing answers on relay:4245");
     }
 
     #[test]

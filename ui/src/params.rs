@@ -156,6 +156,8 @@ impl Params {
         for term in &self.terms {
             term.check()?;
         }
+        // Terms that are well alone may contradict one another.
+        terms::translate(&self.terms)?;
         Ok(())
     }
 }
@@ -270,6 +272,7 @@ mod tests {
             ("ip=300.1.1.1", "ip"),
             ("to-fqdn=a%20b", "to-fqdn"),
             ("http-path=(", "http-path"),
+            ("from-pod=a&namespace=b", "cannot be combined"),
         ] {
             let error = refusal(query);
             assert!(error.contains(said), "{query}: {error}");
