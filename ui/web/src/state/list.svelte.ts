@@ -22,6 +22,8 @@ export class FlowList {
   liveCount = $state(0)
   /** How long the server looked for the last page, in milliseconds. */
   ms = $state<number | null>(null)
+  /** Whether live flows were the last that joined the rows. */
+  grewLive = false
   readonly first = new Task()
   readonly more = new Task()
   #rows = new Rows('newest')
@@ -100,7 +102,7 @@ export class FlowList {
     if (added === 0) return
     this.liveCount += added
     this.#lostTail(lost)
-    this.#show()
+    this.#show(true)
   }
 
   #lostTail(lost: number): void {
@@ -108,7 +110,8 @@ export class FlowList {
     if (lost > 0 && last) this.#after = { beside: last }
   }
 
-  #show(): void {
+  #show(live = false): void {
+    this.grewLive = live
     this.rows = this.#rows.list
     this.atEnd = this.#after === null
   }
