@@ -132,7 +132,8 @@ export const text = {
     bucket: (from: string, to: string, flows: string) => `${from} – ${to}   ${flows}`,
     flows: (number: number) => some(number, 'flow', 'flows'),
     counting: (time: string) => `counted back to ${time}`,
-    rollup: 'Counted from sums made when the flows were stored, in whole minutes',
+    rollup: 'whole minutes',
+    rollupHint: 'Counted from sums that were made when the flows were stored; the ends of the range are rounded to minutes.',
     notStored: (time: string) => `stored since ${time}`,
     lostMore: (number: number) => `${number} more`,
     summary: (range: string, flows: string, lost: string) => `${range}: ${flows}${lost && `; ${lost}`}`,
@@ -204,6 +205,7 @@ export const text = {
     row: (time: string, outcome: string, source: string, destination: string) => `${time} ${outcome}: ${source} to ${destination}`,
     more: 'Fetching older flows',
     end: 'No more flows in this range',
+    moreFailed: (why: string) => `Older flows could not be fetched: ${why}`,
   },
   announce: (flows: string) => `${flows} match`,
 

@@ -745,20 +745,28 @@ export interface operations {
     cli: {
         parameters: {
             query?: {
+                /** @description Any pod on either side */
+                "all-namespaces"?: string[];
+                /** @description CEL expression over _flow */
+                "cel-expression"?: string[];
                 /** @description Cluster of either side, exactly */
                 cluster?: string[];
-                /** @description DNS response code */
+                /** @description Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number */
                 "dns-rcode"?: string[];
                 /** @description Reason of a drop, such as NO_EGRESS_GATEWAY */
                 "drop-reason-desc"?: string[];
-                /** @description Gateway node, by name */
+                /** @description Node that translated */
                 "egress-gateway"?: string[];
-                /** @description Egress policy, by name */
+                /** @description Policy that chose the egress address */
                 "egress-policy"?: string[];
+                /** @description Encrypted traffic only */
+                encrypted?: string[];
                 /** @description Whether it follows */
                 follow?: "false" | "true";
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
+                /** @description Any pod as the source */
+                "from-all-namespaces"?: string[];
                 /** @description Cluster of the source, exactly */
                 "from-cluster"?: string[];
                 /** @description Name of the source, as in replies from it */
@@ -773,35 +781,53 @@ export interface operations {
                 "from-namespace"?: string[];
                 /** @description Pod of the source; /PREFIX for any namespace */
                 "from-pod"?: string[];
-                /** @description Port of the source */
+                /** @description Port of the source, or a range */
                 "from-port"?: string[];
                 /** @description Service of the source */
                 "from-service"?: string[];
                 /** @description Workload of the source */
                 "from-workload"?: string[];
+                /** @description HTTP header */
+                "http-header"?: string[];
+                /** @description HTTP method */
+                "http-method"?: string[];
+                /** @description HTTP path */
+                "http-path"?: string[];
+                /** @description HTTP status such as 404 or 4+ */
+                "http-status"?: string[];
+                /** @description HTTP URL */
+                "http-url"?: string[];
                 /** @description Identity of either side: a number or a reserved name such as world */
                 identity?: string[];
                 /** @description Interface where the packet was seen */
                 interface?: string[];
                 /** @description Address or CIDR of either side */
                 ip?: string[];
+                /** @description Trace id found in an IP option */
+                "ip-trace-id"?: string[];
                 /** @description none, v4 or v6 */
                 "ip-version"?: string[];
+                /** @description IPv4 only */
+                ipv4?: string[];
+                /** @description IPv6 only */
+                ipv6?: string[];
                 /** @description Labels of either side, as a Kubernetes selector */
                 label?: string[];
                 /** @description Namespace of either side */
                 namespace?: string[];
+                /** @description Labels of the node */
+                "node-label"?: string[];
                 /** @description Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters */
                 "node-name"?: string[];
                 /** @description forwarded, translated, dropped, audit or error */
                 outcome?: string[];
                 /** @description Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default */
                 pod?: string[];
-                /** @description Port of either side */
+                /** @description Port of either side, or a range such as 8000-8100 */
                 port?: string[];
                 /** @description tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ... */
                 protocol?: string[];
-                /** @description true or false */
+                /** @description Whether the packet answers: true or false */
                 reply?: string[];
                 /** @description Service of either side: NAMESPACE/PREFIX */
                 service?: string[];
@@ -813,6 +839,8 @@ export interface operations {
                 "snat-port"?: string[];
                 /** @description TCP flags that must all be set, such as SYN,ACK */
                 "tcp-flags"?: string[];
+                /** @description Any pod as the destination */
+                "to-all-namespaces"?: string[];
                 /** @description Cluster of the destination, exactly */
                 "to-cluster"?: string[];
                 /** @description Name of the destination, as in requests to it */
@@ -827,17 +855,21 @@ export interface operations {
                 "to-namespace"?: string[];
                 /** @description Pod of the destination; /PREFIX for any namespace */
                 "to-pod"?: string[];
-                /** @description Port of the destination */
+                /** @description Port of the destination, or a range */
                 "to-port"?: string[];
                 /** @description Service of the destination */
                 "to-service"?: string[];
                 /** @description Workload of the destination */
                 "to-workload"?: string[];
+                /** @description W3C trace id found in HTTP headers */
+                "trace-id"?: string[];
                 /** @description ingress or egress */
                 "traffic-direction"?: string[];
                 /** @description drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers */
                 type?: string[];
-                /** @description true: the destination is outside and has no name */
+                /** @description Unencrypted traffic only */
+                unencrypted?: string[];
+                /** @description Destination outside whose name is not known */
                 unresolved?: string[];
                 /** @description As in the command */
                 until?: string;
@@ -909,20 +941,28 @@ export interface operations {
     page: {
         parameters: {
             query?: {
+                /** @description Any pod on either side */
+                "all-namespaces"?: string[];
+                /** @description CEL expression over _flow */
+                "cel-expression"?: string[];
                 /** @description Cluster of either side, exactly */
                 cluster?: string[];
                 /** @description `next` of the page before */
                 cursor?: string;
-                /** @description DNS response code */
+                /** @description Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number */
                 "dns-rcode"?: string[];
                 /** @description Reason of a drop, such as NO_EGRESS_GATEWAY */
                 "drop-reason-desc"?: string[];
-                /** @description Gateway node, by name */
+                /** @description Node that translated */
                 "egress-gateway"?: string[];
-                /** @description Egress policy, by name */
+                /** @description Policy that chose the egress address */
                 "egress-policy"?: string[];
+                /** @description Encrypted traffic only */
+                encrypted?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
+                /** @description Any pod as the source */
+                "from-all-namespaces"?: string[];
                 /** @description Cluster of the source, exactly */
                 "from-cluster"?: string[];
                 /** @description Name of the source, as in replies from it */
@@ -937,26 +977,44 @@ export interface operations {
                 "from-namespace"?: string[];
                 /** @description Pod of the source; /PREFIX for any namespace */
                 "from-pod"?: string[];
-                /** @description Port of the source */
+                /** @description Port of the source, or a range */
                 "from-port"?: string[];
                 /** @description Service of the source */
                 "from-service"?: string[];
                 /** @description Workload of the source */
                 "from-workload"?: string[];
+                /** @description HTTP header */
+                "http-header"?: string[];
+                /** @description HTTP method */
+                "http-method"?: string[];
+                /** @description HTTP path */
+                "http-path"?: string[];
+                /** @description HTTP status such as 404 or 4+ */
+                "http-status"?: string[];
+                /** @description HTTP URL */
+                "http-url"?: string[];
                 /** @description Identity of either side: a number or a reserved name such as world */
                 identity?: string[];
                 /** @description Interface where the packet was seen */
                 interface?: string[];
                 /** @description Address or CIDR of either side */
                 ip?: string[];
+                /** @description Trace id found in an IP option */
+                "ip-trace-id"?: string[];
                 /** @description none, v4 or v6 */
                 "ip-version"?: string[];
+                /** @description IPv4 only */
+                ipv4?: string[];
+                /** @description IPv6 only */
+                ipv6?: string[];
                 /** @description Labels of either side, as a Kubernetes selector */
                 label?: string[];
                 /** @description Flows on the page */
                 limit?: number;
                 /** @description Namespace of either side */
                 namespace?: string[];
+                /** @description Labels of the node */
+                "node-label"?: string[];
                 /** @description Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters */
                 "node-name"?: string[];
                 /** @description Which flows come first */
@@ -965,11 +1023,11 @@ export interface operations {
                 outcome?: string[];
                 /** @description Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default */
                 pod?: string[];
-                /** @description Port of either side */
+                /** @description Port of either side, or a range such as 8000-8100 */
                 port?: string[];
                 /** @description tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ... */
                 protocol?: string[];
-                /** @description true or false */
+                /** @description Whether the packet answers: true or false */
                 reply?: string[];
                 /** @description Service of either side: NAMESPACE/PREFIX */
                 service?: string[];
@@ -981,6 +1039,8 @@ export interface operations {
                 "snat-port"?: string[];
                 /** @description TCP flags that must all be set, such as SYN,ACK */
                 "tcp-flags"?: string[];
+                /** @description Any pod as the destination */
+                "to-all-namespaces"?: string[];
                 /** @description Cluster of the destination, exactly */
                 "to-cluster"?: string[];
                 /** @description Name of the destination, as in requests to it */
@@ -995,17 +1055,21 @@ export interface operations {
                 "to-namespace"?: string[];
                 /** @description Pod of the destination; /PREFIX for any namespace */
                 "to-pod"?: string[];
-                /** @description Port of the destination */
+                /** @description Port of the destination, or a range */
                 "to-port"?: string[];
                 /** @description Service of the destination */
                 "to-service"?: string[];
                 /** @description Workload of the destination */
                 "to-workload"?: string[];
+                /** @description W3C trace id found in HTTP headers */
+                "trace-id"?: string[];
                 /** @description ingress or egress */
                 "traffic-direction"?: string[];
                 /** @description drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers */
                 type?: string[];
-                /** @description true: the destination is outside and has no name */
+                /** @description Unencrypted traffic only */
+                unencrypted?: string[];
+                /** @description Destination outside whose name is not known */
                 unresolved?: string[];
                 /** @description Moment after the last one; without it, now */
                 until?: string;
@@ -1082,20 +1146,28 @@ export interface operations {
     export: {
         parameters: {
             query?: {
+                /** @description Any pod on either side */
+                "all-namespaces"?: string[];
+                /** @description CEL expression over _flow */
+                "cel-expression"?: string[];
                 /** @description Cluster of either side, exactly */
                 cluster?: string[];
-                /** @description DNS response code */
+                /** @description Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number */
                 "dns-rcode"?: string[];
                 /** @description Reason of a drop, such as NO_EGRESS_GATEWAY */
                 "drop-reason-desc"?: string[];
-                /** @description Gateway node, by name */
+                /** @description Node that translated */
                 "egress-gateway"?: string[];
-                /** @description Egress policy, by name */
+                /** @description Policy that chose the egress address */
                 "egress-policy"?: string[];
+                /** @description Encrypted traffic only */
+                encrypted?: string[];
                 /** @description Form of the lines */
                 format?: "csv" | "jsonl";
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
+                /** @description Any pod as the source */
+                "from-all-namespaces"?: string[];
                 /** @description Cluster of the source, exactly */
                 "from-cluster"?: string[];
                 /** @description Name of the source, as in replies from it */
@@ -1110,35 +1182,53 @@ export interface operations {
                 "from-namespace"?: string[];
                 /** @description Pod of the source; /PREFIX for any namespace */
                 "from-pod"?: string[];
-                /** @description Port of the source */
+                /** @description Port of the source, or a range */
                 "from-port"?: string[];
                 /** @description Service of the source */
                 "from-service"?: string[];
                 /** @description Workload of the source */
                 "from-workload"?: string[];
+                /** @description HTTP header */
+                "http-header"?: string[];
+                /** @description HTTP method */
+                "http-method"?: string[];
+                /** @description HTTP path */
+                "http-path"?: string[];
+                /** @description HTTP status such as 404 or 4+ */
+                "http-status"?: string[];
+                /** @description HTTP URL */
+                "http-url"?: string[];
                 /** @description Identity of either side: a number or a reserved name such as world */
                 identity?: string[];
                 /** @description Interface where the packet was seen */
                 interface?: string[];
                 /** @description Address or CIDR of either side */
                 ip?: string[];
+                /** @description Trace id found in an IP option */
+                "ip-trace-id"?: string[];
                 /** @description none, v4 or v6 */
                 "ip-version"?: string[];
+                /** @description IPv4 only */
+                ipv4?: string[];
+                /** @description IPv6 only */
+                ipv6?: string[];
                 /** @description Labels of either side, as a Kubernetes selector */
                 label?: string[];
                 /** @description Namespace of either side */
                 namespace?: string[];
+                /** @description Labels of the node */
+                "node-label"?: string[];
                 /** @description Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters */
                 "node-name"?: string[];
                 /** @description forwarded, translated, dropped, audit or error */
                 outcome?: string[];
                 /** @description Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default */
                 pod?: string[];
-                /** @description Port of either side */
+                /** @description Port of either side, or a range such as 8000-8100 */
                 port?: string[];
                 /** @description tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ... */
                 protocol?: string[];
-                /** @description true or false */
+                /** @description Whether the packet answers: true or false */
                 reply?: string[];
                 /** @description Service of either side: NAMESPACE/PREFIX */
                 service?: string[];
@@ -1150,6 +1240,8 @@ export interface operations {
                 "snat-port"?: string[];
                 /** @description TCP flags that must all be set, such as SYN,ACK */
                 "tcp-flags"?: string[];
+                /** @description Any pod as the destination */
+                "to-all-namespaces"?: string[];
                 /** @description Cluster of the destination, exactly */
                 "to-cluster"?: string[];
                 /** @description Name of the destination, as in requests to it */
@@ -1164,17 +1256,21 @@ export interface operations {
                 "to-namespace"?: string[];
                 /** @description Pod of the destination; /PREFIX for any namespace */
                 "to-pod"?: string[];
-                /** @description Port of the destination */
+                /** @description Port of the destination, or a range */
                 "to-port"?: string[];
                 /** @description Service of the destination */
                 "to-service"?: string[];
                 /** @description Workload of the destination */
                 "to-workload"?: string[];
+                /** @description W3C trace id found in HTTP headers */
+                "trace-id"?: string[];
                 /** @description ingress or egress */
                 "traffic-direction"?: string[];
                 /** @description drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers */
                 type?: string[];
-                /** @description true: the destination is outside and has no name */
+                /** @description Unencrypted traffic only */
+                unencrypted?: string[];
+                /** @description Destination outside whose name is not known */
                 unresolved?: string[];
                 /** @description Moment after the last one; without it, now */
                 until?: string;
@@ -1215,20 +1311,28 @@ export interface operations {
     facets: {
         parameters: {
             query: {
+                /** @description Any pod on either side */
+                "all-namespaces"?: string[];
+                /** @description CEL expression over _flow */
+                "cel-expression"?: string[];
                 /** @description Cluster of either side, exactly */
                 cluster?: string[];
-                /** @description DNS response code */
+                /** @description Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number */
                 "dns-rcode"?: string[];
                 /** @description Reason of a drop, such as NO_EGRESS_GATEWAY */
                 "drop-reason-desc"?: string[];
-                /** @description Gateway node, by name */
+                /** @description Node that translated */
                 "egress-gateway"?: string[];
-                /** @description Egress policy, by name */
+                /** @description Policy that chose the egress address */
                 "egress-policy"?: string[];
+                /** @description Encrypted traffic only */
+                encrypted?: string[];
                 /** @description Fields, joined by commas */
                 fields: string;
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
+                /** @description Any pod as the source */
+                "from-all-namespaces"?: string[];
                 /** @description Cluster of the source, exactly */
                 "from-cluster"?: string[];
                 /** @description Name of the source, as in replies from it */
@@ -1243,35 +1347,53 @@ export interface operations {
                 "from-namespace"?: string[];
                 /** @description Pod of the source; /PREFIX for any namespace */
                 "from-pod"?: string[];
-                /** @description Port of the source */
+                /** @description Port of the source, or a range */
                 "from-port"?: string[];
                 /** @description Service of the source */
                 "from-service"?: string[];
                 /** @description Workload of the source */
                 "from-workload"?: string[];
+                /** @description HTTP header */
+                "http-header"?: string[];
+                /** @description HTTP method */
+                "http-method"?: string[];
+                /** @description HTTP path */
+                "http-path"?: string[];
+                /** @description HTTP status such as 404 or 4+ */
+                "http-status"?: string[];
+                /** @description HTTP URL */
+                "http-url"?: string[];
                 /** @description Identity of either side: a number or a reserved name such as world */
                 identity?: string[];
                 /** @description Interface where the packet was seen */
                 interface?: string[];
                 /** @description Address or CIDR of either side */
                 ip?: string[];
+                /** @description Trace id found in an IP option */
+                "ip-trace-id"?: string[];
                 /** @description none, v4 or v6 */
                 "ip-version"?: string[];
+                /** @description IPv4 only */
+                ipv4?: string[];
+                /** @description IPv6 only */
+                ipv6?: string[];
                 /** @description Labels of either side, as a Kubernetes selector */
                 label?: string[];
                 /** @description Namespace of either side */
                 namespace?: string[];
+                /** @description Labels of the node */
+                "node-label"?: string[];
                 /** @description Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters */
                 "node-name"?: string[];
                 /** @description forwarded, translated, dropped, audit or error */
                 outcome?: string[];
                 /** @description Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default */
                 pod?: string[];
-                /** @description Port of either side */
+                /** @description Port of either side, or a range such as 8000-8100 */
                 port?: string[];
                 /** @description tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ... */
                 protocol?: string[];
-                /** @description true or false */
+                /** @description Whether the packet answers: true or false */
                 reply?: string[];
                 /** @description Service of either side: NAMESPACE/PREFIX */
                 service?: string[];
@@ -1283,6 +1405,8 @@ export interface operations {
                 "snat-port"?: string[];
                 /** @description TCP flags that must all be set, such as SYN,ACK */
                 "tcp-flags"?: string[];
+                /** @description Any pod as the destination */
+                "to-all-namespaces"?: string[];
                 /** @description Cluster of the destination, exactly */
                 "to-cluster"?: string[];
                 /** @description Name of the destination, as in requests to it */
@@ -1297,17 +1421,21 @@ export interface operations {
                 "to-namespace"?: string[];
                 /** @description Pod of the destination; /PREFIX for any namespace */
                 "to-pod"?: string[];
-                /** @description Port of the destination */
+                /** @description Port of the destination, or a range */
                 "to-port"?: string[];
                 /** @description Service of the destination */
                 "to-service"?: string[];
                 /** @description Workload of the destination */
                 "to-workload"?: string[];
+                /** @description W3C trace id found in HTTP headers */
+                "trace-id"?: string[];
                 /** @description ingress or egress */
                 "traffic-direction"?: string[];
                 /** @description drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers */
                 type?: string[];
-                /** @description true: the destination is outside and has no name */
+                /** @description Unencrypted traffic only */
+                unencrypted?: string[];
+                /** @description Destination outside whose name is not known */
                 unresolved?: string[];
                 /** @description Moment after the last one; without it, now */
                 until?: string;
@@ -1347,20 +1475,28 @@ export interface operations {
     histogram: {
         parameters: {
             query?: {
+                /** @description Any pod on either side */
+                "all-namespaces"?: string[];
                 /** @description Buckets; the answer may have fewer */
                 buckets?: number;
+                /** @description CEL expression over _flow */
+                "cel-expression"?: string[];
                 /** @description Cluster of either side, exactly */
                 cluster?: string[];
-                /** @description DNS response code */
+                /** @description Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number */
                 "dns-rcode"?: string[];
                 /** @description Reason of a drop, such as NO_EGRESS_GATEWAY */
                 "drop-reason-desc"?: string[];
-                /** @description Gateway node, by name */
+                /** @description Node that translated */
                 "egress-gateway"?: string[];
-                /** @description Egress policy, by name */
+                /** @description Policy that chose the egress address */
                 "egress-policy"?: string[];
+                /** @description Encrypted traffic only */
+                encrypted?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
+                /** @description Any pod as the source */
+                "from-all-namespaces"?: string[];
                 /** @description Cluster of the source, exactly */
                 "from-cluster"?: string[];
                 /** @description Name of the source, as in replies from it */
@@ -1375,35 +1511,53 @@ export interface operations {
                 "from-namespace"?: string[];
                 /** @description Pod of the source; /PREFIX for any namespace */
                 "from-pod"?: string[];
-                /** @description Port of the source */
+                /** @description Port of the source, or a range */
                 "from-port"?: string[];
                 /** @description Service of the source */
                 "from-service"?: string[];
                 /** @description Workload of the source */
                 "from-workload"?: string[];
+                /** @description HTTP header */
+                "http-header"?: string[];
+                /** @description HTTP method */
+                "http-method"?: string[];
+                /** @description HTTP path */
+                "http-path"?: string[];
+                /** @description HTTP status such as 404 or 4+ */
+                "http-status"?: string[];
+                /** @description HTTP URL */
+                "http-url"?: string[];
                 /** @description Identity of either side: a number or a reserved name such as world */
                 identity?: string[];
                 /** @description Interface where the packet was seen */
                 interface?: string[];
                 /** @description Address or CIDR of either side */
                 ip?: string[];
+                /** @description Trace id found in an IP option */
+                "ip-trace-id"?: string[];
                 /** @description none, v4 or v6 */
                 "ip-version"?: string[];
+                /** @description IPv4 only */
+                ipv4?: string[];
+                /** @description IPv6 only */
+                ipv6?: string[];
                 /** @description Labels of either side, as a Kubernetes selector */
                 label?: string[];
                 /** @description Namespace of either side */
                 namespace?: string[];
+                /** @description Labels of the node */
+                "node-label"?: string[];
                 /** @description Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters */
                 "node-name"?: string[];
                 /** @description forwarded, translated, dropped, audit or error */
                 outcome?: string[];
                 /** @description Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default */
                 pod?: string[];
-                /** @description Port of either side */
+                /** @description Port of either side, or a range such as 8000-8100 */
                 port?: string[];
                 /** @description tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ... */
                 protocol?: string[];
-                /** @description true or false */
+                /** @description Whether the packet answers: true or false */
                 reply?: string[];
                 /** @description Service of either side: NAMESPACE/PREFIX */
                 service?: string[];
@@ -1415,6 +1569,8 @@ export interface operations {
                 "snat-port"?: string[];
                 /** @description TCP flags that must all be set, such as SYN,ACK */
                 "tcp-flags"?: string[];
+                /** @description Any pod as the destination */
+                "to-all-namespaces"?: string[];
                 /** @description Cluster of the destination, exactly */
                 "to-cluster"?: string[];
                 /** @description Name of the destination, as in requests to it */
@@ -1429,17 +1585,21 @@ export interface operations {
                 "to-namespace"?: string[];
                 /** @description Pod of the destination; /PREFIX for any namespace */
                 "to-pod"?: string[];
-                /** @description Port of the destination */
+                /** @description Port of the destination, or a range */
                 "to-port"?: string[];
                 /** @description Service of the destination */
                 "to-service"?: string[];
                 /** @description Workload of the destination */
                 "to-workload"?: string[];
+                /** @description W3C trace id found in HTTP headers */
+                "trace-id"?: string[];
                 /** @description ingress or egress */
                 "traffic-direction"?: string[];
                 /** @description drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers */
                 type?: string[];
-                /** @description true: the destination is outside and has no name */
+                /** @description Unencrypted traffic only */
+                unencrypted?: string[];
+                /** @description Destination outside whose name is not known */
                 unresolved?: string[];
                 /** @description Moment after the last one; without it, now */
                 until?: string;
@@ -1479,18 +1639,26 @@ export interface operations {
     stream: {
         parameters: {
             query?: {
+                /** @description Any pod on either side */
+                "all-namespaces"?: string[];
+                /** @description CEL expression over _flow */
+                "cel-expression"?: string[];
                 /** @description Cluster of either side, exactly */
                 cluster?: string[];
-                /** @description DNS response code */
+                /** @description Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number */
                 "dns-rcode"?: string[];
                 /** @description Reason of a drop, such as NO_EGRESS_GATEWAY */
                 "drop-reason-desc"?: string[];
-                /** @description Gateway node, by name */
+                /** @description Node that translated */
                 "egress-gateway"?: string[];
-                /** @description Egress policy, by name */
+                /** @description Policy that chose the egress address */
                 "egress-policy"?: string[];
+                /** @description Encrypted traffic only */
+                encrypted?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
+                /** @description Any pod as the source */
+                "from-all-namespaces"?: string[];
                 /** @description Cluster of the source, exactly */
                 "from-cluster"?: string[];
                 /** @description Name of the source, as in replies from it */
@@ -1505,37 +1673,55 @@ export interface operations {
                 "from-namespace"?: string[];
                 /** @description Pod of the source; /PREFIX for any namespace */
                 "from-pod"?: string[];
-                /** @description Port of the source */
+                /** @description Port of the source, or a range */
                 "from-port"?: string[];
                 /** @description Service of the source */
                 "from-service"?: string[];
                 /** @description Workload of the source */
                 "from-workload"?: string[];
+                /** @description HTTP header */
+                "http-header"?: string[];
+                /** @description HTTP method */
+                "http-method"?: string[];
+                /** @description HTTP path */
+                "http-path"?: string[];
+                /** @description HTTP status such as 404 or 4+ */
+                "http-status"?: string[];
+                /** @description HTTP URL */
+                "http-url"?: string[];
                 /** @description Identity of either side: a number or a reserved name such as world */
                 identity?: string[];
                 /** @description Interface where the packet was seen */
                 interface?: string[];
                 /** @description Address or CIDR of either side */
                 ip?: string[];
+                /** @description Trace id found in an IP option */
+                "ip-trace-id"?: string[];
                 /** @description none, v4 or v6 */
                 "ip-version"?: string[];
+                /** @description IPv4 only */
+                ipv4?: string[];
+                /** @description IPv6 only */
+                ipv6?: string[];
                 /** @description Labels of either side, as a Kubernetes selector */
                 label?: string[];
                 /** @description Namespace of either side */
                 namespace?: string[];
+                /** @description Labels of the node */
+                "node-label"?: string[];
                 /** @description Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters */
                 "node-name"?: string[];
                 /** @description forwarded, translated, dropped, audit or error */
                 outcome?: string[];
                 /** @description Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default */
                 pod?: string[];
-                /** @description Port of either side */
+                /** @description Port of either side, or a range such as 8000-8100 */
                 port?: string[];
                 /** @description Where to go on; Last-Event-ID comes first */
                 position?: string;
                 /** @description tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ... */
                 protocol?: string[];
-                /** @description true or false */
+                /** @description Whether the packet answers: true or false */
                 reply?: string[];
                 /** @description Service of either side: NAMESPACE/PREFIX */
                 service?: string[];
@@ -1545,6 +1731,8 @@ export interface operations {
                 "snat-port"?: string[];
                 /** @description TCP flags that must all be set, such as SYN,ACK */
                 "tcp-flags"?: string[];
+                /** @description Any pod as the destination */
+                "to-all-namespaces"?: string[];
                 /** @description Cluster of the destination, exactly */
                 "to-cluster"?: string[];
                 /** @description Name of the destination, as in requests to it */
@@ -1559,17 +1747,21 @@ export interface operations {
                 "to-namespace"?: string[];
                 /** @description Pod of the destination; /PREFIX for any namespace */
                 "to-pod"?: string[];
-                /** @description Port of the destination */
+                /** @description Port of the destination, or a range */
                 "to-port"?: string[];
                 /** @description Service of the destination */
                 "to-service"?: string[];
                 /** @description Workload of the destination */
                 "to-workload"?: string[];
+                /** @description W3C trace id found in HTTP headers */
+                "trace-id"?: string[];
                 /** @description ingress or egress */
                 "traffic-direction"?: string[];
                 /** @description drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers */
                 type?: string[];
-                /** @description true: the destination is outside and has no name */
+                /** @description Unencrypted traffic only */
+                unencrypted?: string[];
+                /** @description Destination outside whose name is not known */
                 unresolved?: string[];
                 /** @description The flow with this uuid */
                 uuid?: string[];
@@ -1647,18 +1839,26 @@ export interface operations {
     values: {
         parameters: {
             query: {
+                /** @description Any pod on either side */
+                "all-namespaces"?: string[];
+                /** @description CEL expression over _flow */
+                "cel-expression"?: string[];
                 /** @description Cluster of either side, exactly */
                 cluster?: string[];
-                /** @description DNS response code */
+                /** @description Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number */
                 "dns-rcode"?: string[];
                 /** @description Reason of a drop, such as NO_EGRESS_GATEWAY */
                 "drop-reason-desc"?: string[];
-                /** @description Gateway node, by name */
+                /** @description Node that translated */
                 "egress-gateway"?: string[];
-                /** @description Egress policy, by name */
+                /** @description Policy that chose the egress address */
                 "egress-policy"?: string[];
+                /** @description Encrypted traffic only */
+                encrypted?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
+                /** @description Any pod as the source */
+                "from-all-namespaces"?: string[];
                 /** @description Cluster of the source, exactly */
                 "from-cluster"?: string[];
                 /** @description Name of the source, as in replies from it */
@@ -1673,39 +1873,57 @@ export interface operations {
                 "from-namespace"?: string[];
                 /** @description Pod of the source; /PREFIX for any namespace */
                 "from-pod"?: string[];
-                /** @description Port of the source */
+                /** @description Port of the source, or a range */
                 "from-port"?: string[];
                 /** @description Service of the source */
                 "from-service"?: string[];
                 /** @description Workload of the source */
                 "from-workload"?: string[];
+                /** @description HTTP header */
+                "http-header"?: string[];
+                /** @description HTTP method */
+                "http-method"?: string[];
+                /** @description HTTP path */
+                "http-path"?: string[];
+                /** @description HTTP status such as 404 or 4+ */
+                "http-status"?: string[];
+                /** @description HTTP URL */
+                "http-url"?: string[];
                 /** @description Identity of either side: a number or a reserved name such as world */
                 identity?: string[];
                 /** @description Interface where the packet was seen */
                 interface?: string[];
                 /** @description Address or CIDR of either side */
                 ip?: string[];
+                /** @description Trace id found in an IP option */
+                "ip-trace-id"?: string[];
                 /** @description none, v4 or v6 */
                 "ip-version"?: string[];
+                /** @description IPv4 only */
+                ipv4?: string[];
+                /** @description IPv6 only */
+                ipv6?: string[];
                 /** @description The key */
                 key: string;
                 /** @description Labels of either side, as a Kubernetes selector */
                 label?: string[];
                 /** @description Namespace of either side */
                 namespace?: string[];
+                /** @description Labels of the node */
+                "node-label"?: string[];
                 /** @description Node: NODE, CLUSTER/NODE or CLUSTER/; * stands for any characters */
                 "node-name"?: string[];
                 /** @description forwarded, translated, dropped, audit or error */
                 outcome?: string[];
                 /** @description Pod of either side: NAMESPACE/PREFIX, or PREFIX in namespace default */
                 pod?: string[];
-                /** @description Port of either side */
+                /** @description Port of either side, or a range such as 8000-8100 */
                 port?: string[];
                 /** @description What the values begin with, in any case */
                 prefix?: string;
                 /** @description tcp, udp, sctp, icmp, icmpv4, icmpv6, dns, http, ... */
                 protocol?: string[];
-                /** @description true or false */
+                /** @description Whether the packet answers: true or false */
                 reply?: string[];
                 /** @description Service of either side: NAMESPACE/PREFIX */
                 service?: string[];
@@ -1717,6 +1935,8 @@ export interface operations {
                 "snat-port"?: string[];
                 /** @description TCP flags that must all be set, such as SYN,ACK */
                 "tcp-flags"?: string[];
+                /** @description Any pod as the destination */
+                "to-all-namespaces"?: string[];
                 /** @description Cluster of the destination, exactly */
                 "to-cluster"?: string[];
                 /** @description Name of the destination, as in requests to it */
@@ -1731,17 +1951,21 @@ export interface operations {
                 "to-namespace"?: string[];
                 /** @description Pod of the destination; /PREFIX for any namespace */
                 "to-pod"?: string[];
-                /** @description Port of the destination */
+                /** @description Port of the destination, or a range */
                 "to-port"?: string[];
                 /** @description Service of the destination */
                 "to-service"?: string[];
                 /** @description Workload of the destination */
                 "to-workload"?: string[];
+                /** @description W3C trace id found in HTTP headers */
+                "trace-id"?: string[];
                 /** @description ingress or egress */
                 "traffic-direction"?: string[];
                 /** @description drop, trace, trace:to-network, l7, policy-verdict, ..., or numbers */
                 type?: string[];
-                /** @description true: the destination is outside and has no name */
+                /** @description Unencrypted traffic only */
+                unencrypted?: string[];
+                /** @description Destination outside whose name is not known */
                 unresolved?: string[];
                 /** @description Moment after the last one; without it, now */
                 until?: string;

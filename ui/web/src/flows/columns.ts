@@ -59,14 +59,21 @@ const others: Column[] = [
   column('uuid', 270, 0, LAST, (flow) => flow.uuid, 'mono'),
 ]
 
+/** The time with its day, for spans of more than one. */
+const dated: Column = {
+  ...column('time', 154, 0, 0, (flow, zone) => `${zone.day(toMs(flow.time))} ${zone.millisecond(toMs(flow.time))}`),
+  usual: true,
+}
+
 export const COLUMNS: readonly Column[] = [...usual, ...others]
 
 const BY_ID = new Map(COLUMNS.map((column) => [column.id, column]))
 
-/** The columns with these ids, in the order of the list; those shown by default when there are none. */
-export function chosen(ids: readonly string[] | null): readonly Column[] {
+/** The columns with these ids; those shown by default when there are none. Times have their day when the span has several. */
+export function chosen(ids: readonly string[] | null, days = false): readonly Column[] {
   const known = ids?.flatMap((id) => BY_ID.get(id) ?? []) ?? []
-  return known.length > 0 ? known : usual
+  const columns = known.length > 0 ? known : usual
+  return days ? columns.map((column) => (column.id === 'time' ? dated : column)) : columns
 }
 
 export interface Fitted {

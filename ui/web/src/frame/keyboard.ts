@@ -7,7 +7,9 @@ export type Actions = Readonly<Record<string, () => void>>
 
 export function listen(actions: Actions, letters: () => boolean): () => void {
   const pressed = (event: KeyboardEvent) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return
+    // Some keyboards have brackets behind AltGr, which counts as Ctrl and Alt.
+    const commanded = (event.ctrlKey || event.altKey) && !event.getModifierState('AltGraph')
+    if (event.defaultPrevented || event.metaKey || commanded) return
     if (event.key === 'Escape') {
       if (closeNearest()) event.preventDefault()
       else if (document.activeElement instanceof HTMLElement) document.activeElement.blur()

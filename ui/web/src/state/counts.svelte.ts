@@ -17,7 +17,7 @@ export class HistogramState {
     return this.liveLost.length === 0 ? (this.counted?.lost ?? []) : (this.counted?.lost ?? []).concat(this.liveLost)
   }
 
-  load(filters: Params, bounds: Params, buckets: number): Promise<void> {
+  load(filters: Params, bounds: Params, buckets: number, quiet: boolean): Promise<void> {
     return this.task.run(async (signal) => {
       const first = await api.histogram([...filters, ...bounds, ['buckets', String(buckets)]], signal)
       this.counted = counted(first)
@@ -30,7 +30,7 @@ export class HistogramState {
         if (answer.completeSince === end) return
         end = answer.completeSince
       }
-    })
+    }, quiet)
   }
 }
 
@@ -40,7 +40,7 @@ export class FacetsState {
   complete = $state(true)
   readonly task = new Task()
 
-  load(filters: Params, bounds: Params, fields: readonly string[]): Promise<void> {
+  load(filters: Params, bounds: Params, fields: readonly string[], quiet: boolean): Promise<void> {
     return this.task.run(async (signal) => {
       const ask = (bounds: Params) => api.facets([...filters, ...bounds, ['fields', fields.join(',')]], signal)
       let answer = await ask(bounds)
@@ -52,6 +52,6 @@ export class FacetsState {
         this.facets = joinFacets(this.facets, answer.facets)
         this.complete = answer.complete
       }
-    })
+    }, quiet)
   }
 }

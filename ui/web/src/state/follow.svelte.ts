@@ -13,7 +13,7 @@ const RATE_SPAN = 10_000
 const LONGEST_WAIT = 15_000
 
 export interface Listener {
-  /** The stream has begun at the present: what is stored until now is in the pages. */
+  /** The stream has its first position: what was stored before it is in pages asked for from now on. */
   begun(): void
   flows(flows: Flow[]): void
   lost(lost: Lost[]): void
@@ -94,7 +94,9 @@ export class Follow {
   #on<T>(source: EventSource, name: string, take: (data: T) => void): void {
     source.addEventListener(name, (event: MessageEvent<string>) => {
       if (source !== this.#source) return
+      const begins = this.#position === null && event.lastEventId !== ''
       if (event.lastEventId !== '') this.#position = event.lastEventId
+      if (begins) this.#listener.begun()
       this.#heard()
       take((event.data === '' ? null : JSON.parse(event.data)) as T)
     })
@@ -104,7 +106,6 @@ export class Follow {
     this.phase = 'live'
     this.attempt = 0
     this.#heard()
-    if (this.#position === null) this.#listener.begun()
   }
 
   /** The browser's own retrying gives up on an HTTP error and hides its attempts, so ours is used. */

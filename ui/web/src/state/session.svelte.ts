@@ -144,13 +144,13 @@ export class Session {
 
   #loadHistogram(): void {
     void [this.#round, this.#tick, this.#filterKey, this.#rangeKey]
-    untrack(() => void this.histogram.load(this.filters, this.#outerBounds(), BUCKETS))
+    untrack(() => void this.histogram.load(this.filters, this.#outerBounds(), BUCKETS, this.#following))
   }
 
   #loadFacets(): void {
     void [this.#round, this.#tick, this.#filterKey, this.#spanKey]
     const fields = this.preferences.facets ? FACET_FIELDS : ['outcome']
-    untrack(() => void this.facets.load(this.filters, this.bounds(), fields))
+    untrack(() => void this.facets.load(this.filters, this.bounds(), fields, this.#following))
   }
 
   #followView(): (() => void) | undefined {

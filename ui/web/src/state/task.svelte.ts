@@ -17,17 +17,17 @@ export class Task {
   error = $state.raw<ApiError | null>(null)
   #abort: AbortController | null = null
 
-  /** Runs `work`; what ran before is called off. Resolves when it is done, failed or was called off. */
-  async run(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  /**
+   * Runs `work`; what ran before is called off. Resolves when it is done, failed or was called off.
+   * Quiet work is done behind the reader's back: that it takes long is not shown.
+   */
+  async run(work: (signal: AbortSignal) => Promise<void>, quiet = false): Promise<void> {
     this.#abort?.abort()
     const abort = new AbortController()
     this.#abort = abort
     this.running = true
     this.slow = this.long = this.cancelled = false
-    const timers = [
-      setTimeout(() => (this.slow = true), SLOW),
-      setTimeout(() => (this.long = true), LONG),
-    ]
+    const timers = quiet ? [] : [setTimeout(() => (this.slow = true), SLOW), setTimeout(() => (this.long = true), LONG)]
     abort.signal.addEventListener('abort', () => timers.forEach(clearTimeout))
     try {
       await work(abort.signal)
