@@ -31,15 +31,18 @@ pub(crate) struct FlowPage {
 pub(crate) struct Histogram {
     /// Start of the first bucket.
     pub(crate) since: Time,
+    /// Where the span begins: in the first bucket, of which only flows from here on count.
+    pub(crate) span_since: Time,
     /// Where the span ends.
     pub(crate) until: Time,
     /// Length of a bucket, milliseconds.
     pub(crate) step_ms: f64,
     /// All of them, also the empty ones.
     pub(crate) buckets: Vec<Bucket>,
-    /// Everything from here on is counted.
+    /// Everything from here on is counted; a bucket's edge, and the buckets before it are empty.
     pub(crate) complete_since: Time,
-    /// False: ask again with `until=completeSince` and add up.
+    /// False: ask again with `since=spanSince`, `until=completeSince` and as many buckets as are
+    /// before that, and add up.
     pub(crate) complete: bool,
     /// What was counted.
     pub(crate) source: CountSource,

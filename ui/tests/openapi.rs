@@ -6,6 +6,6 @@ fn the_committed_description_is_fresh() {
     assert!(
         committed == tidegate_ui::openapi::text(),
         "ui/openapi.json is stale; run `cargo run -p tidegate-ui --example openapi > ui/openapi.json`, \
-         then `npm run types` in ui/web"
+         then `npm run gen` in ui/web"
     );
 }

@@ -45,6 +45,7 @@ pub(super) async fn histogram(State(app): State<Arc<App>>, query: RawQuery) -> R
     let (counts, gaps) = tokio::try_join!(counts, gaps)?;
     Ok(Json(Histogram {
         since: counts.since,
+        span_since: span.since,
         until: span.until,
         step_ms: millis_of(counts.step_ns),
         complete_since: counts.complete_since,
@@ -110,7 +111,7 @@ struct Counts {
 
 impl Counts {
     /// The relay's counts, without those of a bucket that is counted in part: asked for the rest,
-    /// up to a bucket's edge, it answers on the same grid, and what comes together adds up.
+    /// up to a bucket's edge, it answers on this grid or a finer one, and both add up.
     fn of(answer: &HistogramResponse, span: Span) -> Self {
         let since = Time::of(answer.since.as_ref()).unwrap_or(span.since);
         let counted = Time::of(answer.complete_since.as_ref()).unwrap_or(since);

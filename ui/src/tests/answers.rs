@@ -110,6 +110,7 @@ async fn a_count_that_filled_no_bucket_is_given_more_time() {
     let answer = dashboard.api(path).await.json();
     assert_eq!(answer["complete"], false);
     assert_eq!(answer["completeSince"], "2026-11-23T07:30:00.000000000Z");
+    assert_eq!(answer["spanSince"], "2026-11-23T07:00:00.000000000Z");
     assert_eq!(
         (answer["buckets"][0]["dropped"].as_u64(), answer["buckets"][1]["dropped"].as_u64()),
         (Some(0), Some(1))
