@@ -96,7 +96,7 @@ function histogram(question: Question, flows: readonly Flow[], losses: Lost[]) {
     if (bucket) bucket[flow.outcome]++
   }
   const lost = losses.filter((one) => Date.parse(one.since) < question.until && Date.parse(one.until) > question.since)
-  return { since: iso(question.since), until: iso(question.until), stepMs, buckets, completeSince: iso(question.since), complete: true, source: 'flows', lost, ms: 21 }
+  return { since: iso(question.since), spanSince: iso(question.since), until: iso(question.until), stepMs, buckets, completeSince: iso(question.since), complete: true, source: 'flows', lost, ms: 21 }
 }
 
 function facets(question: Question, flows: readonly Flow[]) {

@@ -14,7 +14,7 @@ const lost = (since: number, until: number, count: number | null): Lost => ({
 
 function answer(since: number, stepMs: number, buckets: Bucket[], completeSince: number, losses: Lost[] = []): Histogram {
   return {
-    since: iso(since), until: iso(since + stepMs * buckets.length), stepMs, buckets, completeSince: iso(completeSince),
+    since: iso(since), spanSince: iso(since), until: iso(since + stepMs * buckets.length), stepMs, buckets, completeSince: iso(completeSince),
     complete: completeSince <= since, source: 'flows', lost: losses, ms: 1,
   }
 }

@@ -484,9 +484,12 @@ export interface components {
         Histogram: {
             /** @description All of them, also the empty ones. */
             buckets: components["schemas"]["Bucket"][];
-            /** @description False: ask again with `until=completeSince` and add up. */
+            /**
+             * @description False: ask again with `since=spanSince`, `until=completeSince` and as many buckets as are
+             *     before that, and add up.
+             */
             complete: boolean;
-            /** @description Everything from here on is counted. */
+            /** @description Everything from here on is counted; a bucket's edge, and the buckets before it are empty. */
             completeSince: components["schemas"]["Time"];
             /** @description Flows of the span that were not stored. */
             lost: components["schemas"]["Lost"][];
@@ -499,6 +502,8 @@ export interface components {
             since: components["schemas"]["Time"];
             /** @description What was counted. */
             source: components["schemas"]["CountSource"];
+            /** @description Where the span begins: in the first bucket, of which only flows from here on count. */
+            spanSince: components["schemas"]["Time"];
             /**
              * Format: double
              * @description Length of a bucket, milliseconds.

@@ -8,7 +8,9 @@ import type { Span } from '../time/range.ts'
 export const OUTCOMES: readonly Outcome[] = ['forwarded', 'translated', 'audit', 'error', 'dropped']
 
 export interface Counted {
+  /** Start of the first bucket. */
   readonly since: number
+  /** End of the last one. */
   readonly until: number
   readonly stepMs: number
   readonly buckets: readonly Bucket[]
@@ -21,9 +23,10 @@ export interface Counted {
 }
 
 export function counted(answer: Histogram): Counted {
+  const since = toMs(answer.since)
   return {
-    since: toMs(answer.since),
-    until: toMs(answer.until),
+    since,
+    until: since + answer.stepMs * answer.buckets.length,
     stepMs: answer.stepMs,
     buckets: answer.buckets,
     completeSince: toMs(answer.completeSince),

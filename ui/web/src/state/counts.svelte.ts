@@ -24,7 +24,7 @@ export class HistogramState {
       this.liveLost = []
       let end = first.completeSince
       while (!this.counted.complete) {
-        const rest: Params = [['since', first.since], ['until', end], ['buckets', String(bucketsUpTo(this.counted))]]
+        const rest: Params = [['since', first.spanSince], ['until', end], ['buckets', String(bucketsUpTo(this.counted))]]
         const answer = await api.histogram([...filters, ...rest], signal)
         this.counted = join(this.counted, counted(answer))
         if (answer.completeSince === end) return
