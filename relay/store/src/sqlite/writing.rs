@@ -13,8 +13,8 @@ use super::intern::Dictionaries;
 use super::place::{self, Places, Seeker};
 use super::progress;
 use super::query::block;
-use super::segments::Segment;
-use super::{row, schema};
+use super::segments::{Segment, Told};
+use super::{recover, row, schema};
 use crate::{Progress, Record, StoreError};
 
 const MINUTE: u64 = 60_000_000_000;
@@ -64,6 +64,9 @@ impl Writing {
         let mut connection = connect::write(&segment.path, false).await?;
         let dictionaries = Dictionaries::load(&mut connection).await?;
         let highest: Option<i64> = sqlx::query_scalar("SELECT max(id) FROM flow").fetch_one(&mut connection).await?;
+        // What was known may be from before a commit that was taken for a failure.
+        let (_, told) = recover::told(&mut connection).await?;
+        segment.tell(|known| *known = Told { until: known.until, sealed: known.sealed, ..told });
         Ok(Self::new(segment, connection, dictionaries, highest.unwrap_or(-1)))
     }
 
