@@ -8,6 +8,7 @@ use tidegate_proto::terms::{self, Filters, Term, when};
 use tidegate_proto::v1::Query;
 
 use crate::failure::{Failure, cut};
+use crate::filters;
 use crate::routes::{Form, Param, Route};
 use crate::time::Time;
 
@@ -138,11 +139,11 @@ impl Params {
         }
     }
 
-    fn check_filters(&mut self, filters: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<(), Failure> {
-        if filters.len() > FILTERS_MAX {
-            return Err(Failure::bad_request(format!("{} filters, {FILTERS_MAX} are allowed", filters.len())));
+    fn check_filters(&mut self, pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<(), Failure> {
+        if pairs.len() > FILTERS_MAX {
+            return Err(Failure::bad_request(format!("{} filters, {FILTERS_MAX} are allowed", pairs.len())));
         }
-        for (name, value) in filters {
+        for (name, value) in pairs {
             // The names that the language itself knows beside its keys are parameters of some routes.
             if terms::find(name).is_none() {
                 return Err(unknown(self.route, name));
@@ -152,12 +153,12 @@ impl Params {
                 return Err(Failure::bad_request(error));
             }
         }
-        self.terms = terms::url::from_pairs(filters.iter().map(|(name, value)| (name, value)))?.terms;
+        self.terms = terms::url::from_pairs(pairs.iter().map(|(name, value)| (name, value)))?.terms;
         for term in &self.terms {
             term.check()?;
         }
         // Terms that are well alone may contradict one another.
-        terms::translate(&self.terms)?;
+        filters::translate(&self.terms)?;
         Ok(())
     }
 }
@@ -165,7 +166,7 @@ impl Params {
 impl Span {
     /// The question about the flows of this span.
     pub(crate) fn query(self, terms: &[Term]) -> Result<Query, Failure> {
-        let Filters { allow, deny } = terms::translate(terms)?;
+        let Filters { allow, deny } = filters::translate(terms)?;
         Ok(Query { since: Some(self.since.message()), until: Some(self.until.message()), allow, deny })
     }
 }

@@ -10,6 +10,7 @@ use tidegate_proto::terms::{Search, command, when};
 use super::{App, params};
 use crate::answer::{CliCommand, CliFilter, CliFilters};
 use crate::failure::{Failure, cut};
+use crate::filters;
 
 pub(super) async fn cli(State(_): State<Arc<App>>, query: RawQuery) -> Result<Json<CliCommand>, Failure> {
     let params = params("/cli", &query)?;
@@ -17,7 +18,7 @@ pub(super) async fn cli(State(_): State<Arc<App>>, query: RawQuery) -> Result<Js
     let (since, until) = (time("since"), time("until"));
     check_times([&since, &until])?;
     let follow = params.choice("follow") == "true";
-    let command = command::print(&Search { terms: params.terms, since, until, follow });
+    let command = filters::command(&Search { terms: params.terms, since, until, follow });
     Ok(Json(CliCommand { command }))
 }
 
