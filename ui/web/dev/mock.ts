@@ -1,7 +1,7 @@
 // The API over made-up flows, for working on the page without a server. Development only.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Bucket, Flow, Lost, Status } from '../src/api/types.ts'
+import type { Bucket, CliFilters, Flow, Lost, Status } from '../src/api/types.ts'
 import { keyNamed, nearestKey } from '../src/query/keys.ts'
 import { duration } from '../src/time/range.ts'
 import { matcher, valuesOf } from './match.ts'
@@ -44,6 +44,7 @@ export function mock(): (request: IncomingMessage, response: ServerResponse, nex
       response.end(inSpan(question, flows).map((flow) => JSON.stringify(flow)).join('\n'))
     },
     'values': (question, response) => json(response, values(question, flows)),
+    'cli/parse': (question, response) => json(response, commandOf(question.url.searchParams.get('command') ?? '')),
     'status': (_, response) => json(response, status(flows, start)),
   }
 
@@ -115,6 +116,19 @@ function values(question: Question, flows: readonly Flow[]) {
   const prefix = (question.url.searchParams.get('prefix') ?? '').toLowerCase()
   const found = tally(inSpan(question, flows), key).filter(({ value }) => value.toLowerCase().includes(prefix))
   return { key, values: found.slice(0, 10) }
+}
+
+/** Long flags with a value, which is enough to see a command become tokens. */
+function commandOf(command: string) {
+  const words = command.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", '')) ?? []
+  const read: CliFilters = { filters: [], since: null, until: null, follow: words.includes('-f') || words.includes('--follow') }
+  words.forEach((word, at) => {
+    const [key, value = ''] = [word.slice(2), words[at + 1]]
+    if (!word.startsWith('--')) return
+    if (key === 'since' || key === 'until') read[key] = value
+    else if (keyNamed(key)) read.filters.push({ key, value, not: words[at - 1] === '--not' })
+  })
+  return read
 }
 
 function tally(flows: readonly Flow[], key: string): { value: string; count: number }[] {

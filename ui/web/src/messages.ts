@@ -135,7 +135,6 @@ export const text = {
     rollup: 'whole minutes',
     rollupHint: 'Counted from sums that were made when the flows were stored; the ends of the range are rounded to minutes.',
     notStored: (time: string) => `stored since ${time}`,
-    lostMore: (number: number) => `${number} more`,
     summary: (range: string, flows: string, lost: string) => `${range}: ${flows}${lost && `; ${lost}`}`,
   },
   lost: {

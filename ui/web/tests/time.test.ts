@@ -53,7 +53,12 @@ test('milliseconds and times before 1970 are right', () => {
 
 test('an unknown zone is UTC', () => {
   const zone = new Zone('Mars/Olympus')
-  assert.deepEqual([zone.id, zone.label, zone.offset(0)], ['utc', 'UTC', 0])
+  assert.deepEqual([zone.id, zone.label(0), zone.offset(0)], ['utc', 'UTC', 0])
+})
+
+test('a zone is called what it is called at the time', () => {
+  const berlin = new Zone('Europe/Berlin')
+  assert.deepEqual([berlin.label(at('2026-07-01T00:00:00Z')), berlin.label(at('2026-12-01T00:00:00Z'))], ['CEST', 'CET'])
 })
 
 test('a reading is an instant again in every zone, every hour of a year', () => {

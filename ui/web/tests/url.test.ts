@@ -31,6 +31,11 @@ test('what cannot be read is as if it were not there', () => {
   assert.equal(read('?window=2026-11-23T08:00:00Z~2026-11-23T07:00:00Z').window, null)
 })
 
+test('following has no end, no brush, and the newest flow first', () => {
+  assert.equal(read('?follow=true&order=oldest').order, 'newest')
+  for (const end of ['until=2026-11-23T08:00:00Z', 'window=2026-11-23T07:00:00Z~2026-11-23T07:10:00Z']) assert.equal(read(`?follow=true&${end}`).follow, false)
+})
+
 test('only filters and range are steps that "back" undoes', () => {
   const view = read('?verdict=DROPPED&since=3h')
   assert.ok(isStep(view, { ...view, filters: [] }))

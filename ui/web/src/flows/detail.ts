@@ -123,7 +123,7 @@ function packetFields(flow: Flow, zone: Zone): Field[] {
     field(name.reply, reply === null ? '' : text.yesNo(reply), 'reply', String(reply)),
     field(name.observed, node, 'node-name'),
     monoField(name.interface, flow.interface ?? '', 'interface'),
-    monoField(name.time, `${zone.day(ms)} ${zone.second(ms)}${flow.time.slice(19, -1)} ${zone.label}`),
+    monoField(name.time, `${zone.day(ms)} ${zone.second(ms)}${flow.time.slice(19, -1)} ${zone.label(ms)}`),
     monoField(name.uuid, uuid, 'uuid'),
   ]
 }

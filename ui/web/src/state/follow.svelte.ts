@@ -28,8 +28,6 @@ export class Follow {
   attempt = $state(0)
   /** When following began, milliseconds since 1970. */
   since = $state(0)
-  /** Flows that matched since. */
-  matched = $state(0)
   /** One of this many flows is shown; null when all are. */
   sampled = $state<number | null>(null)
   /** Flows per second that were stored, matching or not; null before it is known. */
@@ -54,7 +52,7 @@ export class Follow {
     this.#position = null
     this.#seen = []
     this.since = Date.now()
-    this.matched = this.attempt = 0
+    this.attempt = 0
     this.sampled = this.seenRate = null
     this.phase = 'connecting'
     this.#connect()
@@ -80,7 +78,6 @@ export class Follow {
     source.onopen = () => this.#opened()
     source.onerror = () => this.#cut()
     this.#on(source, 'flows', (data: StreamFlows) => {
-      this.matched += data.flows.length * (data.sampled ?? 1)
       this.sampled = data.sampled
       this.#count(data.seen)
       if (data.flows.length > 0) this.#listener.flows(data.flows)

@@ -90,7 +90,8 @@ export class FlowList {
   /** Live flows; while newer rows are let go they are only counted. */
   live(flows: readonly Flow[]): void {
     if (!this.loaded) {
-      this.#waiting.push(...flows)
+      // Without a page on its way the next one will have them.
+      if (this.first.running) this.#waiting.push(...flows)
       return
     }
     if (this.#headLost) {

@@ -6,7 +6,7 @@ import { api, type Params } from '../api/client.ts'
 import type { Status } from '../api/types.ts'
 import { toParams } from '../query/filter.ts'
 import { fromMs } from '../time/instant.ts'
-import { absolute, around, isRelative, resolve, shifted, type Range, type Span } from '../time/range.ts'
+import { absolute, around, DEFAULT_RANGE, resolve, shifted, type Range, type Span } from '../time/range.ts'
 import { Zone } from '../time/zone.ts'
 import { FacetsState, HistogramState } from './counts.svelte.ts'
 import { Detail } from './detail.svelte.ts'
@@ -39,6 +39,8 @@ export class Session {
   /** Advances while following, so that counts are taken anew. */
   #tick = $state(0)
   readonly zone = $derived(new Zone(this.view.now.zone))
+  /** What the zone is called at the end of what is looked at. */
+  readonly zoneLabel = $derived(this.zone.label(this.tableSpan().until))
   readonly filters = $derived(toParams(this.view.now.filters))
   readonly #filterKey = $derived(JSON.stringify(this.filters))
   readonly #following = $derived(this.view.now.follow)
@@ -95,7 +97,7 @@ export class Session {
 
   setFollow(follow: boolean): void {
     const { range } = this.view.now
-    const open: Range = range.until === null && isRelative(range) ? range : { since: '1h', until: null }
+    const open: Range = range.until === null ? range : DEFAULT_RANGE
     this.view.set(follow ? { follow, window: null, order: 'newest', range: open } : { follow })
   }
 

@@ -30,9 +30,11 @@ export const START: View = {
   follow: false,
 }
 
+type Writable = { -readonly [Key in keyof View]: View[Key] } & { filters: Filter[] }
+
 /** Reads `?…`. What cannot be read is as if it were not there; unknown keys are filters, for the server to judge. */
 export function read(search: string): View {
-  const view = { ...START, filters: [] as Filter[] }
+  const view: Writable = { ...START, filters: [] }
   for (const [key, value] of new URLSearchParams(search)) {
     if (key === 'since') view.range = { ...view.range, since: isBound(value) ? value : view.range.since }
     else if (key === 'until') view.range = { ...view.range, until: isBound(value) ? value : null }
@@ -44,7 +46,13 @@ export function read(search: string): View {
     else if (key === 'follow') view.follow = value === 'true'
     else view.filters.push(fromParam(key, value))
   }
-  return view
+  return consistent(view)
+}
+
+/** Following has no end, and the newest flow first. */
+function consistent(view: View): View {
+  const follow = view.follow && view.window === null && view.range.until === null
+  return { ...view, follow, order: follow ? 'newest' : view.order }
 }
 
 /** Writes `?…`, without what is as it would be anyway. Empty when everything is. */

@@ -20,8 +20,7 @@ export interface Clock {
 export class Zone {
   /** As in the URL: `utc`, `local`, or a name such as `Europe/Berlin`. */
   readonly id: string
-  /** For headings: `UTC`, `CET`, `GMT+5:30`. */
-  readonly label: string
+  readonly #name: string
   readonly #asked: Intl.DateTimeFormat | null
   readonly #offsets = new Map<number, number>()
 
@@ -30,7 +29,14 @@ export class Zone {
     const name = id === 'local' ? Intl.DateTimeFormat().resolvedOptions().timeZone : id
     this.#asked = name === 'utc' ? null : formatOf(name)
     this.id = this.#asked ? id : 'utc'
-    this.label = this.#asked ? labelOf(name) : 'UTC'
+    this.#name = name
+  }
+
+  /** What the zone is called at `ms`, for headings: `UTC`, `CET`, `CEST`, `GMT+5:30`. */
+  label(ms: number): string {
+    if (!this.#asked) return 'UTC'
+    const parts = new Intl.DateTimeFormat('en-GB', { timeZone: this.#name, timeZoneName: 'short' }).formatToParts(ms)
+    return parts.find((part) => part.type === 'timeZoneName')?.value ?? this.#name
   }
 
   /** Milliseconds that the zone's clocks are ahead of UTC at `ms`. */
@@ -115,12 +121,6 @@ function formatOf(name: string): Intl.DateTimeFormat | null {
   } catch {
     return null
   }
-}
-
-/** The short name where there is one, else the city. */
-function labelOf(name: string): string {
-  const parts = new Intl.DateTimeFormat('en-GB', { timeZone: name, timeZoneName: 'short' }).formatToParts()
-  return parts.find((part) => part.type === 'timeZoneName')?.value ?? name
 }
 
 function ask(format: Intl.DateTimeFormat, ms: number): number {
