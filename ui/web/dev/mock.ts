@@ -44,6 +44,7 @@ export function mock(): (request: IncomingMessage, response: ServerResponse, nex
       response.end(inSpan(question, flows).map((flow) => JSON.stringify(flow)).join('\n'))
     },
     'values': (question, response) => json(response, values(question, flows)),
+    'cli': ({ url }, response) => json(response, { command: commandFor(url.searchParams) }),
     'cli/parse': (question, response) => json(response, commandOf(question.url.searchParams.get('command') ?? '')),
     'status': (_, response) => json(response, status(flows, start)),
   }
@@ -129,6 +130,11 @@ function commandOf(command: string) {
     else if (keyNamed(key)) read.filters.push({ key, value, not: words[at - 1] === '--not' })
   })
   return read
+}
+
+function commandFor(params: URLSearchParams): string {
+  const words = [...params].map(([key, value]) => (value.startsWith('!') ? `--not --${key} ${value.slice(1)}` : `--${key} ${value}`))
+  return ['tidegate observe', ...words].join(' ')
 }
 
 function tally(flows: readonly Flow[], key: string): { value: string; count: number }[] {

@@ -1,6 +1,6 @@
 // The HTTP interface. Paths are relative to the page, so that it works below any path.
 
-import type { CliFilters, Facets, FlowDetail, FlowPage, Histogram, Status, Values } from './types.ts'
+import type { CliCommand, CliFilters, Facets, FlowDetail, FlowPage, Histogram, Status, Values } from './types.ts'
 
 export type Params = readonly (readonly [string, string])[]
 
@@ -33,6 +33,7 @@ export const api = {
   facets: (params: Params, signal: AbortSignal) => get<Facets>('flows/facets', params, signal),
   flow: (uuid: string, params: Params, signal: AbortSignal) => get<FlowDetail>(`flows/${encodeURIComponent(uuid)}`, params, signal),
   values: (params: Params, signal: AbortSignal) => get<Values>('values', params, signal),
+  command: (params: Params, signal: AbortSignal) => get<CliCommand>('cli', params, signal),
   parseCommand: (command: string, signal: AbortSignal) => get<CliFilters>('cli/parse', [['command', command]], signal),
   status: (signal: AbortSignal) => get<Status>('status', [], signal),
 }

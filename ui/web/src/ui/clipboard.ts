@@ -1,11 +1,13 @@
 // Copying. Without HTTPS browsers hide the clipboard, so there is the old way too.
 
-export async function copy(text: string): Promise<boolean> {
+/** Text that is still on its way is promised at once: some browsers forbid to copy later. */
+export async function copy(text: string | Promise<string>): Promise<boolean> {
   try {
-    await navigator.clipboard.writeText(text)
+    if (typeof text === 'string') await navigator.clipboard.writeText(text)
+    else await navigator.clipboard.write([new ClipboardItem({ 'text/plain': text })])
     return true
   } catch {
-    return copyBySelection(text)
+    return Promise.resolve(text).then(copyBySelection, () => false)
   }
 }
 
