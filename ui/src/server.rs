@@ -12,7 +12,7 @@ use hyper_util::service::TowerToHyperService;
 use nix::sys::socket::{setsockopt, sockopt};
 use tidegate_ops::stop;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::api::{self, App};
@@ -39,31 +39,28 @@ pub(crate) fn router(app: Arc<App>, guard: Guard) -> Router {
 /// Serves until `stop` is set.
 pub(crate) async fn serve(listener: TcpListener, router: Router, patience: Duration, stop: stop::Signal) {
     let shutdown = GracefulShutdown::new();
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
     loop {
-        let accepted = async {
-            let place = room.clone().acquire_owned().await;
-            (listener.accept().await, place)
-        };
-        let (stream, place) = tokio::select! {
+        tokio::select! {
             () = stop.wait() => break,
-            (Ok((stream, _)), place) = accepted => (stream, place),
-            // Out of file descriptors, or a client that left already.
-            else => {
-                sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let connection = connection(stream, router.clone(), patience, shutdown.watcher());
-        tokio::spawn(async move {
-            connection.await;
-            drop(place);
-        });
+            Some(_) = connections.join_next() => {}
+            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, router.clone(), patience, shutdown.watcher()));
+                }
+                // Out of file descriptors, or a client that left already.
+                Err(error) => {
+                    tracing::debug!("a connection was not accepted: {error}");
+                    sleep(Duration::from_millis(50)).await;
+                }
+            },
+        }
     }
     drop(listener);
     if timeout(FAREWELL, shutdown.shutdown()).await.is_err() {
         tracing::info!("browsers that did not hang up are cut off");
     }
+    // What is left ends with the set.
 }
 
 async fn connection(stream: TcpStream, router: Router, patience: Duration, watcher: Watcher) {

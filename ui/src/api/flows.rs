@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::value::RawValue;
@@ -20,6 +21,8 @@ use crate::read;
 const PAGE_BUDGET_MS: u32 = 500;
 /// The same for one flow, whose place in time is not known.
 const FLOW_BUDGET_MS: u32 = 10_000;
+/// Longest uuid, bytes. Ours have 36; other programs may have others.
+const UUID_MAX: usize = 100;
 
 pub(super) async fn page(State(app): State<Arc<App>>, query: RawQuery) -> Result<Json<FlowPage>, Failure> {
     let started = Instant::now();
@@ -46,9 +49,13 @@ pub(super) async fn page(State(app): State<Arc<App>>, query: RawQuery) -> Result
 
 pub(super) async fn flow(
     State(app): State<Arc<App>>,
-    Path(uuid): Path<String>,
+    uuid: Result<Path<String>, PathRejection>,
     query: RawQuery,
 ) -> Result<Json<FlowDetail>, Failure> {
+    let Ok(Path(uuid)) = uuid else { return Err(Failure::bad_request("the uuid is not UTF-8")) };
+    if uuid.len() > UUID_MAX {
+        return Err(Failure::bad_request(format!("the uuid has {} bytes, {UUID_MAX} are allowed", uuid.len())));
+    }
     let params = params("/flows/{uuid}", &query)?;
     let span = params.any_span(jiff::Timestamp::now())?;
     let term = Term::new("uuid", &uuid);

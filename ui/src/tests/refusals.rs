@@ -44,6 +44,7 @@ async fn hostile_queries_are_refused_before_the_relay_hears_of_them() {
     let dashboard = Dashboard::with(Script::default()).await;
     let many = format!("/flows?{}", "pod=a&".repeat(2000));
     let long = format!("/flows?cursor={}", "x".repeat(2000));
+    let uuid = format!("/flows/{}", "x".repeat(2000));
     for path in [
         "/flows?limit=1000000000",
         "/flows?since=-1",
@@ -61,6 +62,8 @@ async fn hostile_queries_are_refused_before_the_relay_hears_of_them() {
         "/values",
         "/status?x=1",
         "/cli/parse",
+        "/flows/%ff",
+        &uuid,
         &many,
         &long,
     ] {
