@@ -30,6 +30,8 @@ export class Follow {
   since = $state(0)
   /** One of this many flows is shown; null when all are. */
   sampled = $state<number | null>(null)
+  /** Whether flows were left out since following began: pages have them. */
+  wasSampled = false
   /** Flows per second that were stored, matching or not; null before it is known. */
   seenRate = $state<number | null>(null)
   readonly #listener: Listener
@@ -37,6 +39,7 @@ export class Follow {
   #position: string | null = null
   #source: EventSource | null = null
   #retry: ReturnType<typeof setTimeout> | undefined
+  #whole: ReturnType<typeof setTimeout> | undefined
   #silence: ReturnType<typeof setTimeout> | undefined
   #hidden: ReturnType<typeof setTimeout> | undefined
   #seen: { at: number; count: number }[] = []
@@ -54,6 +57,7 @@ export class Follow {
     this.since = Date.now()
     this.attempt = 0
     this.sampled = this.seenRate = null
+    this.wasSampled = false
     this.phase = 'connecting'
     this.#connect()
   }
@@ -61,6 +65,7 @@ export class Follow {
   stop(): void {
     this.#close()
     clearTimeout(this.#hidden)
+    clearTimeout(this.#whole)
     this.phase = 'off'
   }
 
@@ -73,12 +78,16 @@ export class Follow {
 
   #connect(): void {
     const resume: Params = this.#position === null ? [] : [['position', this.#position]]
-    const source = new EventSource(address('flows/stream', [...this.#filters, ...resume]))
+    const url = address('flows/stream', [...this.#filters, ...resume])
+    const source = new EventSource(url)
     this.#source = source
     source.onopen = () => this.#opened()
-    source.onerror = () => this.#cut()
+    source.onerror = () => {
+      if (this.phase !== 'live' && this.#position !== null) void this.#doubtPosition(url)
+      this.#cut()
+    }
     this.#on(source, 'flows', (data: StreamFlows) => {
-      this.sampled = data.sampled
+      this.#thinned(data.sampled)
       this.#count(data.seen)
       if (data.flows.length > 0) this.#listener.flows(data.flows)
     })
@@ -112,6 +121,23 @@ export class Follow {
     this.attempt++
     const wait = Math.min(LONGEST_WAIT, 1000 * 2 ** (this.attempt - 1))
     this.#retry = setTimeout(() => this.#connect(), wait)
+  }
+
+  /** A position that the server refuses would be refused for ever; an EventSource does not tell why it failed. */
+  async #doubtPosition(url: string): Promise<void> {
+    const abort = new AbortController()
+    const answer = await fetch(url, { signal: abort.signal }).catch(() => null)
+    abort.abort()
+    if (answer && answer.status >= 400 && answer.status < 500) this.#position = null
+  }
+
+  /** Some batches of a busy stream are whole; the reader is told of the thinnest of late. */
+  #thinned(sampled: number | null): void {
+    if (sampled === null || sampled < (this.sampled ?? 0)) return
+    this.sampled = sampled
+    this.wasSampled = true
+    clearTimeout(this.#whole)
+    this.#whole = setTimeout(() => (this.sampled = null), RATE_SPAN)
   }
 
   #heard(): void {

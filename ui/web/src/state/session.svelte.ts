@@ -163,6 +163,8 @@ export class Session {
     return () => {
       clearInterval(timer)
       this.follow.stop()
+      // The rows have holes where the stream was thinned out; pages have none.
+      if (this.follow.wasSampled) this.refresh()
     }
   }
 }
