@@ -27,7 +27,8 @@ const openRow = (nth) => async (page) => {
   await page.waitForTimeout(400)
 }
 const openDropped = async (page) => {
-  await page.locator('[data-index]', { hasText: 'Dropped' }).first().click()
+  const dropped = page.locator('[data-index]', { hasText: 'Dropped' })
+  await ((await dropped.count()) > 0 ? dropped : page.locator('[data-index]')).first().click()
   await page.waitForTimeout(400)
 }
 const brush = async (page) => {
