@@ -35,11 +35,17 @@ impl Expected {
         self.records.iter().filter(in_span).filter(|record| admits(query, record))
     }
 
-    /// How many of them are in each of `buckets` buckets of `step` from `since` on.
+    /// Nothing but those that a question is about.
     #[must_use]
-    pub fn histogram(&self, query: &Query, since: u64, step: u64, buckets: usize) -> Vec<Bucket> {
+    pub fn only(&self, query: &Query) -> Self {
+        Self { records: self.matching(query).cloned().collect() }
+    }
+
+    /// How many of all are in each of `buckets` buckets of `step` from `since` on.
+    #[must_use]
+    pub fn histogram(&self, since: u64, step: u64, buckets: usize) -> Vec<Bucket> {
         let mut counts = vec![Bucket::default(); buckets];
-        for record in self.matching(query) {
+        for record in &self.records {
             let bucket = ((record.flow.time - since) / step) as usize;
             counts[bucket][record.flow.outcome() as usize - 1] += 1;
         }
@@ -48,9 +54,9 @@ impl Expected {
 
     /// The most frequent values of a field.
     #[must_use]
-    pub fn facet(&self, query: &Query, field: FacetField, limit: usize, prefix: &str) -> Facet {
+    pub fn facet(&self, field: FacetField, limit: usize, prefix: &str) -> Facet {
         let mut counts: HashMap<String, u64> = HashMap::new();
-        for record in self.matching(query) {
+        for record in &self.records {
             if let Some(value) = value(&record.flow, field) {
                 *counts.entry(value).or_default() += 1;
             }

@@ -23,7 +23,11 @@ pub(in crate::sqlite) async fn page(
         return Err(StoreError::Invalid("a page holds at least one flow".to_owned()));
     }
     let budget = Budget::new(request.budget);
-    let mut list = segments.of(left_of(query.span, request));
+    let mut list = segments.of(query.span);
+    list.retain(|segment| {
+        let (low, high) = bounds(segment, query, request);
+        low < high
+    });
     if request.order == Order::NewestFirst {
         list.reverse();
     }
@@ -74,7 +78,7 @@ async fn part(
     budget: Budget,
 ) -> Result<(Vec<Stored>, Option<Cursor>), sqlx::Error> {
     let order = request.order;
-    let (low, high) = place::bounds(segment.since, query.span, order, request.after);
+    let (low, high) = bounds(segment, query, request);
     let range = Range { order, low, high, flows: FLOWS };
     let Some(mut scan) = Scan::new(reader, segment, query, range, true).await? else { return Ok((Vec::new(), None)) };
     let mut ids = Vec::new();
@@ -132,13 +136,11 @@ async fn read(scan: &mut Scan<'_>, ids: Vec<i64>) -> Result<Vec<Stored>, sqlx::E
     Ok(flows.into_iter().map(|(_, flow)| flow).collect())
 }
 
-/// The part of a span that is behind the place where a page begins.
-fn left_of(span: Span, request: &PageRequest) -> Span {
-    match (request.order, request.after) {
-        (_, None) => span,
-        (Order::NewestFirst, Some(after)) => Span { until: span.until.min(after.time.saturating_add(1)), ..span },
-        (Order::OldestFirst, Some(after)) => Span { since: span.since.max(after.time), ..span },
-    }
+/// The ids of a segment that are behind the place where a page begins: from the first up to and
+/// without the second.
+fn bounds(segment: &Segment, query: &Query, request: &PageRequest) -> (i64, i64) {
+    let span = Span { until: query.span.until.min(segment.until()), ..query.span };
+    place::bounds(segment.since, span, request.order, request.after)
 }
 
 /// The place from which on a page in this order finds what is on the other side of the id `border`,
