@@ -23,6 +23,12 @@ pub(crate) fn translate(all: &[Term]) -> Result<Filters, TermError> {
     Ok(filters)
 }
 
+/// Whether a value that flows have is one that a filter takes: an empty one is not, nor one that is
+/// newer than this program.
+pub(crate) fn takes(key: &str, value: &str) -> bool {
+    !value.is_empty() && Term::new(key, value).check().is_ok()
+}
+
 /// The command that shows the same flows. Several negated keys are written as `--denylist`, which
 /// knows Hubble's filters only; with another one among them, the command shows more.
 pub(crate) fn command(search: &Search) -> String {
@@ -100,6 +106,12 @@ mod tests {
     fn what_hubbles_filters_cannot_say_is_written_by_flags() {
         let terms = [not("verdict", "DROPPED"), not("egress-policy", "p")];
         assert_eq!(command_of(&terms), "tidegate observe --not --verdict DROPPED --not --egress-policy p");
+    }
+
+    #[test]
+    fn a_value_that_no_filter_takes_is_known() {
+        assert!(takes("verdict", "DROPPED") && takes("from-pod", "shop/cart-1") && takes("to-ip", "2001:db8::1"));
+        assert!(!takes("verdict", "VERDICT_UNKNOWN") && !takes("from-namespace", "") && !takes("to-port", "x"));
     }
 
     #[test]

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
-use tidegate_proto::v1::{self, FacetField, FacetsRequest, GapsRequest, HistogramRequest, HistogramResponse};
+use tidegate_proto::v1::{
+    self, FacetField, FacetValue, FacetsRequest, GapsRequest, HistogramRequest, HistogramResponse,
+};
 use tokio::time::Instant;
 
 use super::{App, millis, params, turn};
 use crate::answer::{Bucket, CountSource, Facet, Facets, Histogram, ValueCount};
 use crate::failure::Failure;
-use crate::lost;
 use crate::params::Span;
 use crate::routes::FACETS;
 use crate::time::Time;
+use crate::{filters, lost};
 
 /// How long the store may count before it answers with what it has; doubled as long as that does
 /// not fill a bucket.
@@ -90,10 +92,17 @@ pub(super) fn field(name: &str) -> Option<FacetField> {
 fn facet(facet: v1::Facet) -> Option<Facet> {
     let at = usize::try_from(facet.field).ok()?.checked_sub(1)?;
     let name = *FACETS.get(at)?;
-    // Flows without a value are no choice: no filter asks for them.
-    let values = facet.values.into_iter().filter(|one| !one.value.is_empty());
-    let values = values.map(|one| ValueCount { value: one.value, count: one.flows }).collect();
-    Some(Facet { field: name.to_owned(), key: name.to_owned(), values, others: facet.others })
+    let mut others = facet.others;
+    let mut values = Vec::with_capacity(facet.values.len());
+    for FacetValue { value, flows } in facet.values {
+        match filters::takes(name, &value) {
+            true => values.push(ValueCount { value, count: flows }),
+            // No choice; and flows without a value are not among those that have one.
+            false if value.is_empty() => {}
+            false => others += flows,
+        }
+    }
+    Some(Facet { field: name.to_owned(), key: name.to_owned(), values, others })
 }
 
 /// Counts in whole buckets.

@@ -12,6 +12,7 @@ use super::counts::field;
 use super::{App, params, turn};
 use crate::answer::{Suggestion, Values};
 use crate::failure::{Failure, cut};
+use crate::filters;
 
 /// How many values are offered.
 const MOST: usize = 10;
@@ -60,7 +61,7 @@ fn fields(key: &Key) -> Vec<FacetField> {
 
 /// First what is stored, most frequent first; then what else the language has.
 fn suggestions(key: &Key, prefix: &str, counts: HashMap<String, u64>) -> Vec<Suggestion> {
-    let mut counts: Vec<_> = counts.into_iter().filter(|(value, _)| !value.is_empty()).collect();
+    let mut counts: Vec<_> = counts.into_iter().filter(|(value, _)| filters::takes(key.name, value)).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let words: &[&str] = match key.shape {
         Shape::Switch => &[ON],

@@ -130,11 +130,11 @@ fn facets(values: &[(FacetField, &[(&str, u64)])]) -> FacetsResponse {
 
 #[tokio::test]
 async fn facets_come_with_the_key_that_a_click_adds() {
-    let script = facets(&[(FacetField::DropReason, &[("NO_EGRESS_GATEWAY", 5), ("", 9)])]);
+    let script = facets(&[(FacetField::DropReason, &[("NO_EGRESS_GATEWAY", 5), ("", 9), ("250", 2)])]);
     let dashboard = Dashboard::with(Script { facets: script, ..Script::default() }).await;
     let answer = dashboard.api("/flows/facets?fields=drop-reason-desc,verdict").await.json();
     let facet = &answer["facets"][0];
-    assert_eq!((facet["key"].as_str(), facet["others"].as_u64()), (Some("drop-reason-desc"), Some(3)));
+    assert_eq!((facet["key"].as_str(), facet["others"].as_u64()), (Some("drop-reason-desc"), Some(5)));
     assert_eq!(facet["values"].as_array().map(Vec::len), Some(1));
     assert_eq!(answer["complete"], true);
     let asked = dashboard.relay.asked.lock().expect("not poisoned");
