@@ -15,7 +15,7 @@ use tidegate_flow::{Fqdn, Name};
 
 use super::insert::{Cells, Insert};
 use super::row::{Kind, Rest, Row, list_text, name_numbers, octets};
-use super::values::{self, PartyIds};
+use super::values::{self, NameIds, PartyIds};
 use crate::Record;
 
 /// A dictionary; its place in [`Dictionaries::tables`].
@@ -143,14 +143,13 @@ impl Dictionaries {
         let mut list = Vec::new();
         let mut last = 0;
         while let Some(row) = rows.try_next().await? {
-            let (names, (fqdn, name)) = values::name(&row)?;
+            let (names, item) = values::name(&row)?;
             if names != last {
                 self.ids.insert(self.key(Table::Names, &*list), last);
                 list.clear();
                 last = names;
             }
-            let (source, confidence) = name_numbers(name.source, name.confidence);
-            list.push((fqdn, source, confidence));
+            list.push(item);
         }
         if last != 0 {
             self.ids.insert(self.key(Table::Names, &*list), last);
@@ -259,14 +258,14 @@ impl Dictionaries {
             .iter()
             .map(|name| {
                 let (source, confidence) = name_numbers(name.source, name.confidence);
-                (self.fqdn(&name.fqdn), source, confidence)
+                NameIds { fqdn: self.fqdn(&name.fqdn), source, confidence }
             })
             .collect();
         let key = self.key(Table::Names, &*list);
         let (last, insert) = &mut self.tables[Table::Names as usize];
         *self.ids.entry(key).or_insert_with(|| {
             *last += 1;
-            for ((fqdn, source, confidence), rank) in list.into_iter().zip(0_i64..) {
+            for (NameIds { fqdn, source, confidence }, rank) in list.into_iter().zip(0_i64..) {
                 insert.row().add(*last).add(rank).add(fqdn).add(source).add(confidence);
             }
             *last

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use tidegate_flow::Fqdn;
 use tidegate_flow::flow::{Emitter, Endpoint, Interface, Node, Party, ServiceName, Translation, Workload};
-use tidegate_flow::{Confidence, Fqdn, Name, Source};
 
-use super::row::{Kind, address, broken, name_of_numbers, text_list};
+use super::row::{Kind, address, text_list};
 
 /// What the ids in a row of `flow` stand for. None: the file is damaged.
 pub(super) trait Values {
@@ -36,6 +36,15 @@ pub(super) struct PartyIds {
     pub(super) names: i64,
     /// 0: none.
     pub(super) service: i64,
+}
+
+/// An item of a list of names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct NameIds {
+    pub(super) fqdn: i64,
+    /// As in [`super::row::name_numbers`].
+    pub(super) source: i64,
+    pub(super) confidence: i64,
 }
 
 /// A row of `translation`.
@@ -85,26 +94,9 @@ pub(super) fn fqdn(row: &SqliteRow) -> Result<(i64, Fqdn), sqlx::Error> {
     Ok((row.try_get(0)?, Fqdn::new(row.try_get(1)?)))
 }
 
-/// A row of [`NAMES`]: the list, and its next item with the id of its name. The item holds no name
-/// yet.
-pub(super) fn name(row: &SqliteRow) -> Result<(i64, (i64, NameNumbers)), sqlx::Error> {
-    let known = name_of_numbers(row.try_get(2)?, row.try_get(3)?);
-    let (source, confidence) = known.ok_or_else(|| broken("a source of names that there is not"))?;
-    Ok((row.try_get(0)?, (row.try_get(1)?, NameNumbers { source, confidence })))
-}
-
-/// Where a name is from, and how sure we are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct NameNumbers {
-    pub(super) source: Source,
-    pub(super) confidence: Confidence,
-}
-
-impl NameNumbers {
-    /// With its name.
-    pub(super) fn name(self, fqdn: Fqdn) -> Name {
-        Name { fqdn, source: self.source, confidence: self.confidence }
-    }
+/// A row of [`NAMES`]: the list, and its next item.
+pub(super) fn name(row: &SqliteRow) -> Result<(i64, NameIds), sqlx::Error> {
+    Ok((row.try_get(0)?, NameIds { fqdn: row.try_get(1)?, source: row.try_get(2)?, confidence: row.try_get(3)? }))
 }
 
 /// A row of [`ENDPOINTS`].

@@ -5,6 +5,7 @@ use std::ops::Range;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 
+use super::chunk;
 use super::packed::{self, Number, unpack};
 use super::slice::{BlockRef, Slices};
 use crate::Order;
@@ -36,11 +37,15 @@ pub(super) enum Column {
 /// How many there are.
 pub(super) const COLUMNS: usize = 12;
 
+/// All columns of a block.
+const INSERT: &str = "INSERT INTO block_column(id, data) VALUES \
+    (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?), (?, ?)";
+
 /// The values of a flow, by the number of their column.
 pub(in crate::sqlite) type Values = [i64; COLUMNS];
 
 /// Adds a block of these flows, which are not in one yet. To be called in the transaction that
-/// stores them.
+/// stores them, when it has stored what they refer to.
 pub(in crate::sqlite) async fn write(connection: &mut SqliteConnection, flows: &[Values]) -> Result<(), sqlx::Error> {
     let mut values = flows.to_vec();
     let newest = sqlx::query("SELECT id, first, last, flows FROM block ORDER BY id DESC LIMIT ?");
@@ -51,7 +56,9 @@ pub(in crate::sqlite) async fn write(connection: &mut SqliteConnection, flows: &
         remove(connection, block.id).await?;
     }
     values.sort_unstable();
-    insert(connection, id, &values).await
+    insert(connection, id, &values).await?;
+    // Looking whether there is enough is work too, for what one small block brings.
+    if values.len() >= TIERS[1] { chunk::write(connection).await } else { Ok(()) }
 }
 
 /// Puts the flows of all blocks into the order of time. To be called, in a transaction, when no
@@ -78,7 +85,8 @@ pub(in crate::sqlite) async fn pack(connection: &mut SqliteConnection) -> Result
     for done in old {
         remove(connection, done.id).await?;
     }
-    insert(connection, id, &values).await
+    insert(connection, id, &values).await?;
+    chunk::write_rest(connection).await
 }
 
 /// The blocks that have ids from `low` up to and without `high`.
@@ -136,10 +144,12 @@ async fn insert(connection: &mut SqliteConnection, id: i64, values: &[Values]) -
     let (Some(first), Some(last)) = (values.first(), values.last()) else { return Ok(()) };
     let block = sqlx::query("INSERT INTO block(id, first, last, flows) VALUES(?, ?, ?, ?)");
     block.bind(id).bind(first[0]).bind(last[0]).bind(values.len() as i64).execute(&mut *connection).await?;
+    let mut columns = sqlx::query(INSERT);
     for column in 0..COLUMNS {
-        let data = sqlx::query("INSERT INTO block_column(id, data) VALUES(?, ?)").bind(key(id, column as i64));
-        data.bind(packed::pack(values.iter().map(|values| values[column]))).execute(&mut *connection).await?;
+        let data = packed::pack(values.iter().map(|values| values[column]));
+        columns = columns.bind(key(id, column as i64)).bind(data);
     }
+    columns.execute(connection).await?;
     Ok(())
 }
 
@@ -152,9 +162,12 @@ async fn values_of(
 ) -> Result<Vec<Values>, sqlx::Error> {
     let range = range(connection, block, low, high).await?;
     let mut values = vec![Values::default(); range.len()];
-    for number in 0..COLUMNS {
-        let data = sqlx::query("SELECT data FROM block_column WHERE id = ?").bind(key(block.id, number as i64));
-        let data = data.fetch_one(&mut *connection).await?;
+    let columns = sqlx::query("SELECT data FROM block_column WHERE id >= ? AND id < ? ORDER BY id");
+    let columns = columns.bind(key(block.id, 0)).bind(key(block.id + 1, 0)).fetch_all(connection).await?;
+    if columns.len() != COLUMNS {
+        return Err(broken("a block that lacks columns"));
+    }
+    for (number, data) in columns.iter().enumerate() {
         let column: Vec<i64> = unpack(data.try_get(0)?, block.flows, range.clone())?;
         values.iter_mut().zip(column).for_each(|(values, value)| values[number] = value);
     }
@@ -185,8 +198,14 @@ mod tests {
 
     async fn file() -> SqliteConnection {
         let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
-        let schema = include_str!("../../../../../migrations/sqlite-segment/0002_blocks.sql");
-        sqlx::raw_sql(schema).execute(&mut connection).await.unwrap();
+        sqlx::raw_sql(include_str!("../../../../../migrations/sqlite-segment/0001_flows.sql"))
+            .execute(&mut connection)
+            .await
+            .unwrap();
+        sqlx::raw_sql(include_str!("../../../../../migrations/sqlite-segment/0002_blocks.sql"))
+            .execute(&mut connection)
+            .await
+            .unwrap();
         connection
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tidegate_flow::filter::{Condition, Side};
 use tidegate_flow::flow::{Counters, Direction, Dns, Event, Flow, L4, Party, Point, Verdict};
-use tidegate_flow::{FlowId, Fqdn};
+use tidegate_flow::{Confidence, FlowId, Fqdn, Name, Source};
 
 use super::block::Column;
 use super::dictionary::Dictionary;
@@ -101,12 +101,14 @@ pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128,
             vec![test(column(*side), parties(all, |_, party| at(&holds, party.service)))]
         }
         Condition::Fqdn(side, _) => {
-            let none = condition.holds(&flow);
-            let holds = all.names.set(none, |names| {
-                flow.source.names.clone_from(names);
-                flow.destination.names.clone_from(names);
+            let one = all.fqdns.set(false, |fqdn| {
+                let name = Name { fqdn: fqdn.clone(), source: Source::Unknown, confidence: Confidence::Unknown };
+                flow.source.names = vec![name.clone()];
+                flow.destination.names = vec![name];
                 condition.holds(&flow)
             });
+            // Any of a party's names will do.
+            let holds = all.names.set(|list| list.iter().any(|name| at(&one, name.fqdn)));
             vec![test(column(*side), parties(all, |_, party| at(&holds, party.names)))]
         }
         Condition::Unresolved(_) => {

@@ -2,7 +2,7 @@
 
 use super::block::Column;
 use super::columns::Columns;
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, forget};
 use super::scan::{self, Budget, Range, Scan};
 use super::selection::Places;
 use crate::sqlite::connect::Reader;
@@ -52,7 +52,9 @@ pub(super) async fn count<C: Counter>(
         }
         newer = Some(segment.since);
         let Some(mut reader) = segments.read(segment).await? else { continue };
-        match part(segment, &mut reader, query, budget, counter).await {
+        let counted = part(segment, &mut reader, query, budget, counter).await;
+        forget(&segments.all());
+        match counted {
             Ok(None) => {}
             Ok(Some(known_since)) => return Ok(known_since),
             Err(error) => segments.failed(segment, "count flows", error)?,

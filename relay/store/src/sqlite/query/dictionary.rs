@@ -1,6 +1,8 @@
 //! The dictionaries of a segment in memory: what the ids in its columns stand for.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use sqlx::SqliteConnection;
@@ -9,8 +11,10 @@ use tidegate_flow::flow::{Endpoint, Interface, Node, Outcome, Party, ServiceName
 use tidegate_flow::{Fqdn, Name};
 
 use super::block::Column;
-use crate::sqlite::row::{Kind, broken};
-use crate::sqlite::values::{self, PartyIds, TranslationIds, Values};
+use super::chunk::{self, Chunked};
+use crate::sqlite::row::{Kind, broken, name_of_numbers};
+use crate::sqlite::segments::Segment;
+use crate::sqlite::values::{self, NameIds, PartyIds, TranslationIds, Values};
 
 /// What the ids stand for. A copy costs next to nothing, and does not change.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +24,7 @@ pub(super) struct Dictionary {
     pub(super) origins: Table<(i64, u64)>,
     pub(super) ips: Table<IpAddr>,
     pub(super) fqdns: Table<Fqdn>,
-    pub(super) names: Table<Vec<Name>>,
+    pub(super) names: Lists,
     pub(super) endpoints: Table<Arc<Endpoint>>,
     pub(super) services: Table<Arc<ServiceName>>,
     pub(super) parties: Table<PartyIds>,
@@ -72,30 +76,94 @@ impl<T: Clone> Table<T> {
     }
 }
 
+/// Lists of names with ids from 1 on, all in one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Lists {
+    items: Arc<Vec<NameIds>>,
+    /// Where in `items` each list ends.
+    ends: Table<usize>,
+}
+
+impl Lists {
+    /// A list; the list 0 is empty.
+    pub(super) fn get(&self, id: i64) -> Option<&[NameIds]> {
+        let end = |id| if id == 0 { Some(0) } else { self.ends.get(id).copied() };
+        match id {
+            0 => Some(&[]),
+            id => self.items.get(end(id - 1)?..end(id)?),
+        }
+    }
+
+    /// For each list, whether it is in a set; first for 0.
+    pub(super) fn set(&self, mut holds: impl FnMut(&[NameIds]) -> bool) -> Vec<bool> {
+        (0..=self.ends.last()).map(|id| self.get(id).is_some_and(&mut holds)).collect()
+    }
+
+    /// Adds items that were read, of which some may be known by now.
+    fn extend(&mut self, rows: &[(i64, NameIds)]) -> Result<(), sqlx::Error> {
+        let known = self.ends.last();
+        let rows = &rows[rows.partition_point(|(list, _)| *list <= known)..];
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let items = Arc::make_mut(&mut self.items);
+        let mut ends = Vec::new();
+        for list in rows.chunk_by(|(list, _), (other, _)| list == other) {
+            items.extend(list.iter().map(|(_, item)| *item));
+            ends.push((list[0].0, items.len()));
+        }
+        self.ends.extend(ends)
+    }
+}
+
+/// Values that all caches together keep; each takes about a hundred bytes.
+const KEPT: usize = 1_000_000;
+
 /// What is known of a segment's dictionaries, kept from question to question.
 #[derive(Debug, Default)]
-pub(in crate::sqlite) struct Cache(Mutex<Dictionary>);
+pub(in crate::sqlite) struct Cache {
+    dictionary: Mutex<Dictionary>,
+    /// When it was last used: a number that grows with every use of any cache.
+    used: AtomicU64,
+}
+
+/// Forgets the dictionaries of segments that were not asked for long, if there are too many.
+pub(super) fn forget(segments: &[Arc<Segment>]) {
+    let mut kept: Vec<_> = segments.iter().map(|segment| (&segment.cache, segment.cache.len())).collect();
+    kept.retain(|(_, values)| *values > 0);
+    kept.sort_unstable_by_key(|(cache, _)| Reverse(cache.used.load(Ordering::Relaxed)));
+    let mut sum = 0;
+    // The one that was just used stays, however large it is.
+    for (cache, values) in kept.into_iter().skip(1) {
+        sum += values;
+        if sum > KEPT {
+            cache.with(|all| *all = Dictionary::default());
+        }
+    }
+}
 
 impl Cache {
     /// Everything that flows in the connection's transaction refer to.
     pub(super) async fn dictionary(&self, connection: &mut SqliteConnection) -> Result<Dictionary, sqlx::Error> {
+        static USES: AtomicU64 = AtomicU64::new(1);
+        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         // First what others refer to.
-        self.read_on(connection, values::NODES, values::node, |all| &mut all.nodes, Arc::new).await?;
-        self.read_on(connection, values::ORIGINS, values::origin, |all| &mut all.origins, same).await?;
-        self.read_on(connection, values::IPS, values::ip, |all| &mut all.ips, same).await?;
-        self.read_on(connection, values::FQDNS, values::fqdn, |all| &mut all.fqdns, same).await?;
-        self.read_names(connection).await?;
-        self.read_on(connection, values::ENDPOINTS, values::endpoint, |all| &mut all.endpoints, Arc::new).await?;
-        self.read_on(connection, values::SERVICES, values::service, |all| &mut all.services, Arc::new).await?;
-        self.read_on(connection, values::PARTIES, values::party, |all| &mut all.parties, same).await?;
-        self.read_on(connection, values::KINDS, values::kind, |all| &mut all.kinds, same).await?;
-        self.read_on(connection, values::TRANSLATIONS, values::translation, |all| &mut all.translations, same).await?;
-        self.read_on(connection, values::INTERFACES, values::interface, |all| &mut all.interfaces, same).await?;
+        self.rows(connection, values::NODES, values::node, |all| &mut all.nodes, Arc::new).await?;
+        self.rows(connection, values::ORIGINS, values::origin, |all| &mut all.origins, same).await?;
+        self.chunks(connection, |all| &mut all.ips).await?;
+        self.chunks(connection, |all| &mut all.fqdns).await?;
+        self.names(connection).await?;
+        self.rows(connection, values::ENDPOINTS, values::endpoint, |all| &mut all.endpoints, Arc::new).await?;
+        self.rows(connection, values::SERVICES, values::service, |all| &mut all.services, Arc::new).await?;
+        self.chunks(connection, |all| &mut all.parties).await?;
+        self.rows(connection, values::KINDS, values::kind, |all| &mut all.kinds, same).await?;
+        self.rows(connection, values::TRANSLATIONS, values::translation, |all| &mut all.translations, same).await?;
+        self.rows(connection, values::INTERFACES, values::interface, |all| &mut all.interfaces, same).await?;
         Ok(self.with(|all| all.clone()))
     }
 
-    /// Reads the rows of a table that are not known yet.
-    async fn read_on<R, T: Clone>(
+    /// Reads on in a table.
+    async fn rows<R, T: Clone>(
         &self,
         connection: &mut SqliteConnection,
         select: &'static str,
@@ -109,24 +177,34 @@ impl Cache {
         self.with(|all| table(all).extend(rows))
     }
 
-    /// Reads the lists of names that are not known yet; each is several rows.
-    async fn read_names(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let (known, fqdns) = self.with(|all| (all.names.last(), all.fqdns.clone()));
-        let mut lists: Vec<(i64, Vec<Name>)> = Vec::new();
-        for row in sqlx::query(values::NAMES).bind(known).fetch_all(connection).await? {
-            let (list, (fqdn, numbers)) = values::name(&row)?;
-            let fqdn = fqdns.get(fqdn).ok_or_else(|| broken("a name that its dictionary lacks"))?;
-            if lists.last().is_none_or(|(last, _)| *last != list) {
-                lists.push((list, Vec::with_capacity(1)));
-            }
-            let (_, names) = lists.last_mut().expect("a list was just pushed");
-            names.push(numbers.name(fqdn.clone()));
-        }
-        self.with(|all| all.names.extend(lists))
+    /// Reads on in a large table.
+    async fn chunks<T: Chunked + Clone>(
+        &self,
+        connection: &mut SqliteConnection,
+        table: fn(&mut Dictionary) -> &mut Table<T>,
+    ) -> Result<(), sqlx::Error> {
+        let known = self.with(|all| table(all).last());
+        let rows = chunk::read(connection, known).await?;
+        self.with(|all| table(all).extend(rows))
+    }
+
+    /// Reads on in the table of names.
+    async fn names(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+        let known = self.with(|all| all.names.ends.last());
+        let rows = chunk::read(connection, known).await?;
+        self.with(|all| all.names.extend(&rows))
+    }
+
+    /// How many values it has.
+    fn len(&self) -> usize {
+        self.with(|all| {
+            let large = all.ips.0.len() + all.fqdns.0.len() + all.names.items.len() + all.parties.0.len();
+            large + 8 * all.endpoints.0.len() + all.interfaces.0.len()
+        })
     }
 
     fn with<T>(&self, look: impl FnOnce(&mut Dictionary) -> T) -> T {
-        look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&mut self.dictionary.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -151,12 +229,13 @@ impl Dictionary {
         }
     }
 
-    /// The names of a party; none if the file is damaged.
-    pub(super) fn names_of(&self, party: &PartyIds) -> Option<&[Name]> {
-        match party.names {
-            0 => Some(&[]),
-            list => self.names.get(list).map(Vec::as_slice),
-        }
+    /// The names of a party, best first; none if the file is damaged.
+    fn names_of(&self, party: &PartyIds) -> Option<Vec<Name>> {
+        let name = |ids: &NameIds| {
+            let (source, confidence) = name_of_numbers(ids.source, ids.confidence)?;
+            Some(Name { fqdn: self.fqdns.get(ids.fqdn)?.clone(), source, confidence })
+        };
+        self.names.get(party.names)?.iter().map(name).collect()
     }
 }
 
@@ -171,7 +250,7 @@ impl Values for Dictionary {
         Some(Party {
             address: *self.ips.get(ids.ip)?,
             endpoint: self.endpoints.get(ids.endpoint)?.clone(),
-            names: self.names_of(ids)?.to_vec(),
+            names: self.names_of(ids)?,
             service: match ids.service {
                 0 => None,
                 id => Some(self.services.get(id)?.clone()),

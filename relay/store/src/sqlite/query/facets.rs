@@ -166,9 +166,10 @@ fn value(field: FacetField, id: i64, all: &Dictionary) -> Option<Cow<'_, str>> {
         FacetField::SourceWorkload | FacetField::DestinationWorkload => {
             text(endpoint()?.workloads.first().map_or("", |workload| &workload.name))
         }
-        FacetField::SourceName | FacetField::DestinationName => {
-            text(all.names_of(all.parties.get(id)?)?.first().map_or("", |name| name.fqdn.as_str()))
-        }
+        FacetField::SourceName | FacetField::DestinationName => match all.names.get(all.parties.get(id)?.names)? {
+            [] => text(""),
+            [best, ..] => text(all.fqdns.get(best.fqdn)?.as_str()),
+        },
         FacetField::SourceIp | FacetField::DestinationIp => {
             Some(Cow::Owned(all.ips.get(all.parties.get(id)?.ip)?.to_string()))
         }

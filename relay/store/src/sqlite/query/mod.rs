@@ -6,6 +6,7 @@
 //! `flow` are read only for those flows that are shown.
 
 pub(super) mod block;
+mod chunk;
 mod columns;
 mod condition;
 mod count;

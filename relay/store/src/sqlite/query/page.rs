@@ -3,6 +3,7 @@
 use sqlx::AssertSqlSafe;
 
 use super::block::Column;
+use super::dictionary::forget;
 use super::place;
 use super::scan::{Budget, Range, Scan};
 use crate::sqlite::connect::Reader;
@@ -46,7 +47,9 @@ pub(in crate::sqlite) async fn page(
         let Some(mut reader) = segments.read(segment).await? else { continue };
         // One more than a page holds tells whether there is a next one.
         let missing = request.limit + 1 - page.flows.len();
-        let (flows, stopped) = match part(segment, &mut reader, query, request, missing, budget).await {
+        let part = part(segment, &mut reader, query, request, missing, budget).await;
+        forget(&segments.all());
+        let (flows, stopped) = match part {
             Ok(part) => part,
             Err(error) => {
                 segments.failed(segment, "read flows", error)?;
