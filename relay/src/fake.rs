@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use tidegate_flow::FlowId;
+use tidegate_flow::flow::{Counters, Direction, Event, L4, Node, Party, Point, Verdict};
 use tidegate_ops::settings::Address;
 use tidegate_ops::stop::{Signal, Trigger};
-use tidegate_proto::Frame;
-use tidegate_proto::flow::{Flow, LostEvent};
+use tidegate_proto::encode::Encoded;
+use tidegate_proto::flow::{Flow, LostEvent, LostEventSource};
 use tidegate_proto::observer::get_flows_response::ResponseTypes;
 use tidegate_proto::observer::observer_server::{Observer, ObserverServer};
 use tidegate_proto::observer::*;
@@ -15,6 +17,7 @@ use tidegate_proto::v1::egress_server::{Egress, EgressServer};
 use tidegate_proto::v1::{
     EgressEntry, ListEntriesRequest, ListEntriesResponse, ListPoliciesRequest, ListPoliciesResponse,
 };
+use tidegate_proto::{Frame, FrameKind};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
@@ -41,6 +44,56 @@ pub(crate) fn lost_at(node: &str, time_ns: i64) -> Frame {
     response(node, time_ns, ResponseTypes::LostEvents(LostEvent::default()))
 }
 
+/// What our own collectors send: numbered, with our facts.
+pub(crate) fn own_flow(node: &str, id: FlowId, time_ns: i64) -> Frame {
+    Encoded::new(&recorded_flow(node, id, time_ns)).frame(true)
+}
+
+/// The flow of [`own_flow`].
+pub(crate) fn recorded_flow(node: &str, id: FlowId, time_ns: i64) -> tidegate_flow::Flow {
+    let party =
+        |last| Party { address: [10, 0, 0, last].into(), endpoint: Arc::default(), names: Vec::new(), service: None };
+    tidegate_flow::Flow {
+        time: time_ns.unsigned_abs(),
+        id,
+        node: Arc::new(Node { name: node.to_owned(), ..Node::default() }),
+        event: Event::Trace(Point::FromEndpoint),
+        verdict: Verdict::Forwarded,
+        direction: Direction::Egress,
+        reply: Some(false),
+        source: party(1),
+        destination: party(2),
+        l4: L4::Udp { source: 4000, destination: 53 },
+        translation: None,
+        interface: None,
+        dns: None,
+        counters: Counters::default(),
+        cause: Default::default(),
+    }
+}
+
+/// What `node` tells of `count` events that its kernel lost between two moments.
+pub(crate) fn kernel_losses_at(node: &str, first_ns: i64, last_ns: i64, count: u64) -> Frame {
+    let lost = LostEvent {
+        source: LostEventSource::PerfEventRingBuffer.into(),
+        num_events_lost: count,
+        first: Some(timestamp(first_ns)),
+        last: Some(timestamp(last_ns)),
+        ..LostEvent::default()
+    };
+    response(node, last_ns, ResponseTypes::LostEvents(lost))
+}
+
+/// What a collector tells a reader that its memory moved past.
+fn overtaken(count: usize) -> Frame {
+    let lost = LostEvent {
+        source: LostEventSource::HubbleRingBuffer.into(),
+        num_events_lost: count as u64,
+        ..LostEvent::default()
+    };
+    response("", 1, ResponseTypes::LostEvents(lost))
+}
+
 fn response(node: &str, time_ns: i64, content: ResponseTypes) -> Frame {
     Frame::from(GetFlowsResponse {
         node_name: node.to_owned(),
@@ -54,6 +107,10 @@ fn response(node: &str, time_ns: i64, content: ResponseTypes) -> Frame {
 pub(crate) struct Script {
     /// Its history in order; a follow stream also gets what is appended later.
     pub(crate) history: Vec<Frame>,
+    /// How many frames its memory has moved past; `history` begins after them.
+    pub(crate) forgotten: usize,
+    /// Which of its lives it is in; the streams of the earlier ones break.
+    pub(crate) life: u64,
     /// Answered to GetFlows in place of flows.
     pub(crate) refusal: Option<Status>,
     /// Breaks a follow stream after this many frames.
@@ -192,14 +249,25 @@ impl Observer for FakeObserver {
         let open = Open::count(&self.open_streams);
         tokio::spawn(async move {
             let _open = open;
-            let mut next = start_of(&request, &now.history);
+            let mut next = now.forgotten + start_of(&request, &now.history);
             let mut count = 0;
             if now.silent {
                 return out.closed().await;
             }
             loop {
                 let current = script.borrow_and_update().clone();
-                for frame in &current.history[next..] {
+                if current.life != now.life {
+                    let _ = out.send(Err(Status::unavailable("the collector is gone"))).await;
+                    return;
+                }
+                if next < current.forgotten {
+                    let missed = overtaken(current.forgotten - next);
+                    next = current.forgotten;
+                    if out.send(Ok(missed)).await.is_err() {
+                        return;
+                    }
+                }
+                for frame in &current.history[next - current.forgotten..] {
                     if out.send(Ok(frame.clone())).await.is_err() {
                         return;
                     }
@@ -272,7 +340,8 @@ fn start_of(request: &GetFlowsRequest, history: &[Frame]) -> usize {
     let len = history.len();
     if let Some(since) = &request.since {
         let since = since.seconds * 1_000_000_000 + i64::from(since.nanos);
-        return history.partition_point(|frame| frame.time_ns() < Some(since));
+        let earlier = |frame: &Frame| frame.kind() == FrameKind::Flow && frame.time_ns() < Some(since);
+        return history.iter().rposition(earlier).map_or(0, |last| last + 1);
     }
     match (request.first, request.follow, request.number) {
         (true, ..) => 0,

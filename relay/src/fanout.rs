@@ -10,11 +10,13 @@ use std::time::Duration;
 
 use tidegate_ops::stop;
 use tidegate_proto::Frame;
+use tidegate_proto::observer::GetFlowsRequest;
 use tidegate_proto::relay::NodeState;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 use tonic::{Code, Status};
 
+use crate::archive::Given;
 use crate::feed::Event;
 use crate::input::{Input, Part};
 use crate::merge::{Merge, Mode, Next};
@@ -60,6 +62,8 @@ pub(crate) struct Fanout {
     clock: WallClock,
     /// The name of the relay's own node, for node status.
     relay: String,
+    /// What was given of stored flows, if there are any to give.
+    given: Option<Given>,
     out: mpsc::Sender<Result<Frame, Status>>,
     /// Kept between batches for its memory.
     batch: Vec<Event>,
@@ -74,6 +78,7 @@ impl Fanout {
         inputs: Vec<Input>,
         quota: Quota,
         phase: Phase,
+        given: Option<Given>,
         pace: Pace,
         relay: String,
         out: mpsc::Sender<Result<Frame, Status>>,
@@ -88,9 +93,12 @@ impl Fanout {
             if input.part == Part::Flowing {
                 merge.set_live(index, now);
             }
+            if input.is_store {
+                merge.set_patient(index);
+            }
         }
         let clock = WallClock::start();
-        Self { inputs, merge, quota, phase, pace, clock, relay, out, batch: Vec::new() }
+        Self { inputs, merge, quota, phase, pace, clock, relay, given, out, batch: Vec::new() }
     }
 
     /// Runs until the answer is complete, the client is gone or the relay stops.
@@ -145,9 +153,9 @@ impl Fanout {
 
     /// The first messages: who is asked and who cannot be.
     async fn announce(&self) -> Result<(), Over> {
-        for (part, state) in [(Part::Flowing, NodeState::NodeConnected), (Part::Away, NodeState::NodeUnavailable)] {
-            let names: Vec<String> =
-                (self.inputs.iter()).filter(|input| input.part == part).map(|input| input.name.clone()).collect();
+        for (away, state) in [(false, NodeState::NodeConnected), (true, NodeState::NodeUnavailable)] {
+            let nodes = self.inputs.iter().filter(|input| !input.is_store && (input.part == Part::Away) == away);
+            let names: Vec<String> = nodes.map(|input| input.name.clone()).collect();
             if !names.is_empty() {
                 self.send_status(state, names, String::new()).await?;
             }
@@ -190,7 +198,7 @@ impl Fanout {
     fn history_is_complete(&self) -> bool {
         self.phase != Phase::Follow
             && self.merge.is_empty()
-            && self.inputs.iter().all(|input| input.part != Part::Flowing)
+            && self.inputs.iter().all(|input| !matches!(input.part, Part::Flowing | Part::Waiting))
     }
 
     /// The end of an answer: an error if there is no node whose flows are all in it.
@@ -206,6 +214,9 @@ impl Fanout {
     fn begin_to_follow(&mut self) {
         let now = Instant::now();
         self.phase = Phase::Follow;
+        if let Some(given) = &self.given {
+            given.seal();
+        }
         self.quota = Quota::All;
         self.merge.set_mode(Mode::Window { window: self.pace.window });
         for (index, input) in self.inputs.iter_mut().enumerate() {
@@ -243,7 +254,7 @@ impl Fanout {
         match self.inputs[index].part {
             Part::Flowing => self.merge.has_room(index),
             Part::Late | Part::Away => true,
-            Part::Rewound | Part::Ended => false,
+            Part::Rewound | Part::Waiting | Part::Ended => false,
         }
     }
 
@@ -284,12 +295,41 @@ impl Fanout {
                 input.refused = true;
                 self.refuse(index, &status).await?;
             }
+            Event::Handover(requests) => self.hand_over(requests, now),
             Event::Ended => {
                 input.part = Part::Ended;
                 self.merge.set_absent(index);
+                self.release();
             }
         }
         Ok(())
+    }
+
+    /// The nodes have their turn, beside the store.
+    fn hand_over(&mut self, requests: Vec<GetFlowsRequest>, now: Instant) {
+        let nodes = self.inputs.iter_mut().enumerate().filter(|(_, input)| !input.is_store);
+        for ((index, input), request) in nodes.zip(requests) {
+            if input.part == Part::Waiting {
+                input.part = Part::Flowing;
+                self.merge.set_live(index, now);
+            }
+            if let Some(begin) = input.begin.take() {
+                // A feed that is gone needs no request.
+                let _ = begin.send(request);
+            }
+        }
+    }
+
+    /// When the store has ended without a handover, there is nothing to ask the nodes for.
+    fn release(&mut self) {
+        if self.inputs.iter().any(|input| input.is_store && input.has_ended()) {
+            for input in &mut self.inputs {
+                input.begin = None;
+                if input.part == Part::Waiting {
+                    input.part = Part::Ended;
+                }
+            }
+        }
     }
 
     /// The node's next frames are new ones: they flow, or wait while others rewind.

@@ -91,7 +91,7 @@ fn open(nodes: usize, quota: Quota, phase: Phase) -> Stream {
         .unzip();
     let (out, client) = mpsc::channel(16);
     let (trigger, signal) = stop::Signal::manual();
-    let fanout = Fanout::new(inputs, quota, phase, Pace::DEFAULT, "relay".to_owned(), out);
+    let fanout = Fanout::new(inputs, quota, phase, None, Pace::DEFAULT, "relay".to_owned(), out);
     tokio::spawn(fanout.run(signal));
     Stream { nodes, client, _stop: trigger }
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use tidegate_proto::Frame;
 use tidegate_proto::observer::GetFlowsRequest;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 use tonic::Status;
 
+use crate::archive::Given;
 use crate::call::{Call, End};
 use crate::connect::{self, Backoff};
 use crate::peers::Peer;
@@ -30,6 +31,8 @@ pub(crate) enum Event {
     Failed(String),
     /// The node refused the request before it sent anything: most likely a bad filter.
     Refused(Box<Status>),
+    /// Only of the store: all nodes are to be asked now, each this, in the order of the inputs.
+    Handover(Vec<GetFlowsRequest>),
     /// Nothing more will come.
     Ended,
 }
@@ -46,8 +49,19 @@ pub(crate) struct Feed {
     pub(crate) opened_ns: i64,
     /// Whether the node can be asked at once.
     pub(crate) connected: bool,
+    /// When there are stored flows to read first: comes with the request for what is left.
+    pub(crate) after: Option<After>,
     /// Where the events go. When its other end is dropped, the feed ends and cancels its call.
     pub(crate) out: mpsc::Sender<Event>,
+}
+
+/// What a feed waits for, and what it then leaves out.
+#[derive(Debug)]
+pub(crate) struct After {
+    /// The request; dropped if there is nothing left to ask for.
+    pub(crate) begin: oneshot::Receiver<GetFlowsRequest>,
+    /// What was given.
+    pub(crate) given: Given,
 }
 
 /// The client is gone; nobody reads events any more.
@@ -63,7 +77,13 @@ impl Feed {
         }
     }
 
-    async fn answer(self) -> Result<(), Abandoned> {
+    async fn answer(mut self) -> Result<(), Abandoned> {
+        if let Some(after) = &mut self.after {
+            match (&mut after.begin).await {
+                Ok(request) => self.request = request,
+                Err(_) => return self.send(Event::Ended).await,
+            }
+        }
         let last = match self.request.follow {
             true => self.follow().await?,
             false => self.ask(self.request.clone(), None).await?,
@@ -87,7 +107,7 @@ impl Feed {
         let mut backoff = Backoff::new();
         let mut ended = match self.connected {
             false => None,
-            true if rewinds(&self.request) => match self.rewind(&mut position).await? {
+            true if self.after.is_some() || rewinds(&self.request) => match self.rewind(&mut position).await? {
                 End::Complete => {
                     request = self.later(&mut position);
                     Some(self.ask(request, Some(&mut position)).await?)
@@ -153,7 +173,8 @@ impl Feed {
                 Ok(frame) => frame,
                 Err(end) => return Ok(end),
             };
-            if position.as_mut().is_none_or(|position| position.admit(&frame)) {
+            let new = position.as_mut().is_none_or(|position| position.admit(&frame));
+            if new && self.after.as_ref().is_none_or(|after| after.given.admit_frame(&frame)) {
                 self.send(Event::Frame(frame)).await?;
             }
         }

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use tokio::sync::mpsc;
+use tidegate_proto::observer::GetFlowsRequest;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::feed::Event;
 
@@ -25,6 +26,10 @@ pub(crate) struct Input {
     pub(crate) refused: bool,
     /// Frames that came too late for the order.
     pub(crate) late_frames: u64,
+    /// Whether this is no node but the store.
+    pub(crate) is_store: bool,
+    /// Has its feed begin, with this request.
+    pub(crate) begin: Option<oneshot::Sender<GetFlowsRequest>>,
 }
 
 /// What is expected of a node.
@@ -38,6 +43,8 @@ pub(crate) enum Part {
     Late,
     /// It cannot be asked at the moment.
     Away,
+    /// It is asked when the stored flows have been read.
+    Waiting,
     /// Nothing more.
     Ended,
 }
@@ -54,6 +61,21 @@ impl Input {
             failed: false,
             refused: false,
             late_frames: 0,
+            is_store: false,
+            begin: None,
+        }
+    }
+
+    /// The stored flows.
+    pub(crate) fn stored(relay: &str, events: mpsc::Receiver<Event>) -> Self {
+        Self { is_store: true, ..Self::new(relay.to_owned(), events, true) }
+    }
+
+    /// Has the node asked only when `begin` is used.
+    pub(crate) fn wait_for(&mut self, begin: oneshot::Sender<GetFlowsRequest>) {
+        self.begin = Some(begin);
+        if self.part == Part::Flowing {
+            self.part = Part::Waiting;
         }
     }
 

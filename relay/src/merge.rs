@@ -66,6 +66,8 @@ pub(crate) struct Merge {
 #[derive(Debug)]
 struct Source {
     live: bool,
+    /// Whether the others may be kept waiting for it however long.
+    patient: bool,
     held: VecDeque<Held>,
     /// Since when a live source holds nothing.
     empty_since: Instant,
@@ -83,7 +85,8 @@ struct Held {
 impl Merge {
     /// A merge of `sources` sources, all of them not live.
     pub(crate) fn new(mode: Mode, sources: usize, now: Instant) -> Self {
-        let source = || Source { live: false, held: VecDeque::new(), empty_since: now, last_time: i64::MIN };
+        let source =
+            || Source { live: false, patient: false, held: VecDeque::new(), empty_since: now, last_time: i64::MIN };
         Self {
             mode,
             sources: (0..sources).map(|_| source()).collect(),
@@ -107,6 +110,11 @@ impl Merge {
                 self.emptied(source, now);
             }
         }
+    }
+
+    /// Says that in exact mode this source is waited for without a deadline.
+    pub(crate) fn set_patient(&mut self, source: usize) {
+        self.sources[source].patient = true;
     }
 
     /// Says that no frame of this source is to be waited for; what it holds is still emitted.
@@ -172,7 +180,7 @@ impl Merge {
     fn longest_awaited(&mut self, now: Instant, stall: Duration) -> Next {
         let awaited = self.sources.iter().enumerate();
         let longest = awaited
-            .filter(|(_, source)| source.live && source.held.is_empty())
+            .filter(|(_, source)| source.live && source.held.is_empty() && !source.patient)
             .min_by_key(|(_, source)| source.empty_since);
         match longest {
             Some((index, source)) if source.empty_since + stall <= now => {

@@ -10,19 +10,21 @@ use tidegate_proto::observer::{
     GetNamespacesRequest, GetNamespacesResponse, GetNodesRequest, GetNodesResponse, ServerStatusRequest,
     ServerStatusResponse,
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_stream::Empty;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
+use crate::archive::{Given, Plan, Reader};
 use crate::fanout::{Fanout, Pace, Phase};
-use crate::feed::{self, Feed};
+use crate::feed::{self, After, Feed};
 use crate::input::Input;
 use crate::node_status::WallClock;
 use crate::peers::{Peer, Pool, Reach};
 use crate::quota::Quota;
+use crate::recorder::Recorder;
 use crate::{route, status};
 
 /// Messages that wait for the client to read them.
@@ -35,6 +37,8 @@ pub(crate) struct ClusterObserver {
     pub(crate) relay: String,
     /// The nodes.
     pub(crate) pool: Pool,
+    /// What is stored; none: only the nodes are asked.
+    pub(crate) recorder: Option<Recorder>,
     /// The times that shape a merge.
     pub(crate) pace: Pace,
     /// Ends all streams.
@@ -55,26 +59,42 @@ impl Observer for ClusterObserver {
         self.refuse_without_peers()?;
         self.pool.settle().await;
         let peers = self.peers_for(&request);
+        let plan = match &self.recorder {
+            Some(recorder) => Plan::of(recorder, &request, &peers).await?,
+            None => None,
+        };
         let (out, stream) = mpsc::channel(CLIENT_QUEUE);
         let opened_ns = WallClock::start().at(Instant::now());
         let mut feeds = JoinSet::new();
-        let mut inputs = Vec::with_capacity(peers.len());
+        let mut inputs = Vec::with_capacity(peers.len() + 1);
+        let given = plan.as_ref().map(|_| Given::default());
         for peer in &peers {
             let (events, input) = mpsc::channel(feed::QUEUE);
             let connected = peer.reach() == Reach::Usable;
-            inputs.push(Input::new(peer.name.clone(), input, connected));
+            let mut input = Input::new(peer.name.clone(), input, connected);
             if connected || request.follow {
-                let feed = Feed { peer: peer.clone(), request: request.clone(), opened_ns, connected, out: events };
-                feeds.spawn(feed.run());
+                let after = given.clone().map(|given| {
+                    let (begin, begun) = oneshot::channel();
+                    input.wait_for(begin);
+                    After { begin: begun, given }
+                });
+                let request = request.clone();
+                feeds.spawn(Feed { peer: peer.clone(), request, opened_ns, connected, after, out: events }.run());
             }
+            inputs.push(input);
         }
         let phase = match request.follow {
             false => Phase::Answer,
-            true if feed::rewinds(&request) => Phase::Rewind,
+            true if feed::rewinds(&request) || plan.is_some() => Phase::Rewind,
             true => Phase::Follow,
         };
         let quota = quota_of(&request, &peers);
-        let fanout = Fanout::new(inputs, quota, phase, self.pace, self.relay.clone(), out);
+        if let (Some(plan), Some(given)) = (plan, given.clone()) {
+            let (events, input) = mpsc::channel(feed::QUEUE);
+            inputs.push(Input::stored(&self.relay, input));
+            feeds.spawn(Reader { plan, given, out: events }.run());
+        }
+        let fanout = Fanout::new(inputs, quota, phase, given, self.pace, self.relay.clone(), out);
         let stop = self.stop.clone();
         tokio::spawn(async move {
             fanout.run(stop).await;

@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use tidegate_ops::settings::{self, Address};
 use tidegate_ops::stop;
+use tidegate_proto::FrameKind;
 use tidegate_proto::observer::observer_client::ObserverClient;
-use tidegate_proto::observer::{ServerStatusRequest, ServerStatusResponse};
+use tidegate_proto::observer::{GetFlowsRequest, ServerStatusRequest, ServerStatusResponse};
 use tidegate_proto::v1::egress_client::EgressClient;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tonic::transport::Channel;
 
+use crate::call::Call;
 use crate::connect::{self, Backoff};
 
 /// How long one peer may take to answer a unary call.
@@ -34,6 +36,15 @@ pub(crate) enum Reach {
     Usable,
     /// The last probe failed for this reason.
     Unavailable(String),
+}
+
+/// An end of what a node remembers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Edge {
+    /// The oldest flow.
+    Oldest,
+    /// The newest flow.
+    Newest,
 }
 
 /// What the probes found.
@@ -131,6 +142,22 @@ impl Peer {
             // It fails only when the peer is gone, with the whole relay.
             let _ = probed.wait_for(|probed| probed.ended > before && wanted(probed)).await;
         }
+    }
+
+    /// Time of the oldest or newest flow that the node remembers; none if it has none or does not
+    /// answer in time. Nanoseconds since 1970.
+    pub(crate) async fn edge(self: &Arc<Self>, edge: Edge) -> Option<u64> {
+        let request = GetFlowsRequest { first: edge == Edge::Oldest, number: 1, ..GetFlowsRequest::default() };
+        let ask = async {
+            let mut call = Call::open(self, request).await.ok()?;
+            loop {
+                let frame = call.next().await.ok()?;
+                if frame.kind() == FrameKind::Flow {
+                    return frame.time_ns();
+                }
+            }
+        };
+        timeout(CALL_TIMEOUT, ask).await.ok()?.map(|time| u64::try_from(time).unwrap_or(0))
     }
 
     /// One ServerStatus call.

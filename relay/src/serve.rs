@@ -9,6 +9,7 @@ use tidegate_proto::observer::observer_server::ObserverServer;
 use tidegate_proto::v1::Setting;
 use tidegate_proto::v1::config_server::ConfigServer;
 use tidegate_proto::v1::egress_server::EgressServer;
+use tidegate_proto::v1::history_server::HistoryServer;
 use tokio::net::TcpListener;
 use tokio::time::timeout;
 use tonic::codegen::http;
@@ -20,15 +21,18 @@ use tower::util::MapResponseLayer;
 
 use crate::egress::{ClusterEgress, RelayConfig};
 use crate::fanout::Pace;
+use crate::history::StoredHistory;
 use crate::observer::ClusterObserver;
 use crate::peers::Pool;
+use crate::recorder::Recorder;
 
 /// Names under which health is asked: the whole server, the one that the stock command line uses,
 /// and the service.
 const HEALTH_NAMES: [&str; 3] = ["", "hubble.server.Observer", "observer.Observer"];
 
 /// What reflection shows.
-const SERVICES: [&str; 4] = ["observer.Observer", "tidegate.v1.Egress", "tidegate.v1.Config", "grpc.health.v1.Health"];
+const SERVICES: [&str; 5] =
+    ["observer.Observer", "tidegate.v1.History", "tidegate.v1.Egress", "tidegate.v1.Config", "grpc.health.v1.Health"];
 
 /// The response header by which clients know a relay and its version.
 const VERSION_HEADER: http::HeaderName = http::HeaderName::from_static("hubble-relay-version");
@@ -41,6 +45,7 @@ pub(crate) async fn serve(
     listener: TcpListener,
     relay: String,
     pool: Pool,
+    recorder: Option<Recorder>,
     settings: Vec<Setting>,
     stop: stop::Signal,
 ) -> anyhow::Result<()> {
@@ -48,7 +53,8 @@ pub(crate) async fn serve(
     report(&reporter, false).await;
     tokio::spawn(watch_health(reporter, pool.clone(), stop.clone()));
     pool.watch(&stop);
-    let observer = ClusterObserver { relay, pool: pool.clone(), pace: Pace::DEFAULT, stop: stop.clone() };
+    let history = StoredHistory { recorder: recorder.clone(), stop: stop.clone() };
+    let observer = ClusterObserver { relay, pool: pool.clone(), recorder, pace: Pace::DEFAULT, stop: stop.clone() };
     let version = http::HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
     let stamp = move |mut response: http::Response<_>| {
         response.headers_mut().insert(VERSION_HEADER, version.clone());
@@ -58,6 +64,7 @@ pub(crate) async fn serve(
     let server = Server::builder()
         .layer(MapResponseLayer::new(stamp))
         .add_service(ObserverServer::new(observer))
+        .add_service(HistoryServer::new(history))
         .add_service(EgressServer::new(ClusterEgress { pool }))
         .add_service(ConfigServer::new(RelayConfig { settings }))
         .add_service(health)

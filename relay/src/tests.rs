@@ -1,7 +1,7 @@
 //! A whole relay on loopback over scripted collectors: what a client of port 4245 sees of flows.
 
 mod cluster;
-mod world;
+pub(crate) mod world;
 
 use tidegate_ops::settings::Address;
 use tidegate_proto::observer::get_flows_response::ResponseTypes;

@@ -1,14 +1,16 @@
 //! A relay over scripted collectors, and a client that asks it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tidegate_ops::settings::{Address, Peer};
+use tidegate_ops::settings::{Address, Peer, Store};
 use tidegate_ops::stop;
 use tidegate_proto::observer::GetFlowsRequest;
 use tidegate_proto::observer::get_flows_response::ResponseTypes;
 use tidegate_proto::observer::observer_client::ObserverClient;
 use tidegate_proto::relay::NodeState;
 use tidegate_proto::{Frame, FrameKind};
+use tidegate_store::FlowStore;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
@@ -16,27 +18,37 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::fake::{Script, flow_at};
-use crate::{Relay, RelaySettings, bind};
+use crate::recorder::Recorder;
+use crate::{Keep, Relay, RelaySettings, bind_with};
 
 /// Longer than anything takes; a test that reaches it has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A millisecond in nanoseconds.
-pub(super) const MS: i64 = 1_000_000;
+pub(crate) const MS: i64 = 1_000_000;
 
 /// A relay over some peers, and a client of it.
-pub(super) struct World {
-    pub(super) client: ObserverClient<Channel>,
-    pub(super) channel: Channel,
+pub(crate) struct World {
+    pub(crate) client: ObserverClient<Channel>,
+    pub(crate) channel: Channel,
     _stop: stop::Trigger,
 }
 
 impl World {
-    pub(super) async fn over(peers: &[(&str, &Address)]) -> Self {
+    pub(crate) async fn over(peers: &[(&str, &Address)]) -> Self {
         Self::of_cluster("default", peers).await
     }
 
-    pub(super) async fn of_cluster(cluster: &str, peers: &[(&str, &Address)]) -> Self {
+    pub(crate) async fn of_cluster(cluster: &str, peers: &[(&str, &Address)]) -> Self {
+        Self::new(cluster, peers, None).await
+    }
+
+    /// A relay that records into `store`.
+    pub(crate) async fn recording(store: Arc<dyn FlowStore>, peers: &[(&str, &Address)]) -> Self {
+        Self::new("default", peers, Some(store)).await
+    }
+
+    async fn new(cluster: &str, peers: &[(&str, &Address)], store: Option<Arc<dyn FlowStore>>) -> Self {
         let settings = RelaySettings {
             node_name: "relay".to_owned(),
             cluster_name: cluster.to_owned(),
@@ -45,9 +57,12 @@ impl World {
                 .iter()
                 .map(|(name, address)| Peer { name: (*name).to_owned(), address: (*address).clone() })
                 .collect(),
+            store: Store::None,
+            keep: Keep { age: Duration::from_secs(3600), bytes: 1 << 30 },
             view: Vec::new(),
         };
-        let relay: Relay = bind(settings).await.expect("bound");
+        let recorder = store.map(|store| Recorder::new(store, "memory".to_owned(), settings.keep));
+        let relay: Relay = bind_with(settings, recorder).await.expect("bound");
         let uri = format!("http://{}", relay.address());
         let (trigger, stop) = stop::Signal::manual();
         tokio::spawn(relay.serve(stop));
@@ -55,12 +70,12 @@ impl World {
         Self { client: ObserverClient::new(channel.clone()), channel, _stop: trigger }
     }
 
-    pub(super) async fn open(&mut self, request: GetFlowsRequest) -> Result<Streaming<Frame>, Status> {
+    pub(crate) async fn open(&mut self, request: GetFlowsRequest) -> Result<Streaming<Frame>, Status> {
         self.client.get_flows(request).await.map(tonic::Response::into_inner)
     }
 
     /// Every message of an answer, or its error.
-    pub(super) async fn all(&mut self, request: GetFlowsRequest) -> Result<Vec<Frame>, Status> {
+    pub(crate) async fn all(&mut self, request: GetFlowsRequest) -> Result<Vec<Frame>, Status> {
         let mut stream = self.open(request).await?;
         let mut frames = Vec::new();
         while let Some(frame) = timeout(PATIENCE, stream.message()).await.expect("in time")? {
@@ -69,7 +84,7 @@ impl World {
         Ok(frames)
     }
 
-    pub(super) async fn health(&self, service: &str) -> Result<i32, Status> {
+    pub(crate) async fn health(&self, service: &str) -> Result<i32, Status> {
         let request = HealthCheckRequest { service: service.to_owned() };
         let mut client = HealthClient::new(self.channel.clone());
         client.check(request).await.map(|response| response.into_inner().status)
@@ -77,21 +92,21 @@ impl World {
 }
 
 /// A collector of `node` with a flow at each of these milliseconds.
-pub(super) fn history(node: &str, at_ms: &[i64]) -> Script {
+pub(crate) fn history(node: &str, at_ms: &[i64]) -> Script {
     let history = at_ms.iter().zip(0..).map(|(at, id)| flow_at(node, at * MS, id)).collect();
     Script { history, ..Script::default() }
 }
 
-pub(super) fn flows(frames: &[Frame]) -> Vec<&Frame> {
+pub(crate) fn flows(frames: &[Frame]) -> Vec<&Frame> {
     frames.iter().filter(|frame| frame.kind() == FrameKind::Flow).collect()
 }
 
 /// The times of the flows, in milliseconds.
-pub(super) fn times(frames: &[Frame]) -> Vec<i64> {
+pub(crate) fn times(frames: &[Frame]) -> Vec<i64> {
     flows(frames).iter().filter_map(|frame| frame.time_ns()).map(|ns| ns / MS).collect()
 }
 
-pub(super) fn states(frames: &[Frame]) -> Vec<(NodeState, Vec<String>)> {
+pub(crate) fn states(frames: &[Frame]) -> Vec<(NodeState, Vec<String>)> {
     frames.iter().filter_map(state).collect()
 }
 
@@ -103,7 +118,7 @@ fn state(frame: &Frame) -> Option<(NodeState, Vec<String>)> {
 }
 
 /// The times of the next flows, in milliseconds; node status before the first of them is skipped.
-pub(super) async fn next_times(stream: &mut Streaming<Frame>, count: usize) -> Vec<i64> {
+pub(crate) async fn next_times(stream: &mut Streaming<Frame>, count: usize) -> Vec<i64> {
     let mut frames = Vec::new();
     while times(&frames).len() < count {
         let frame = timeout(PATIENCE, stream.message()).await.expect("in time");
@@ -115,7 +130,7 @@ pub(super) async fn next_times(stream: &mut Streaming<Frame>, count: usize) -> V
 }
 
 /// The next message, which must be node status.
-pub(super) async fn next_state(stream: &mut Streaming<Frame>) -> NodeState {
+pub(crate) async fn next_state(stream: &mut Streaming<Frame>) -> NodeState {
     let frame = timeout(PATIENCE, stream.message()).await.expect("in time");
     let frame = frame.expect("no error").expect("the stream goes on");
     state(&frame).expect("a node status").0
