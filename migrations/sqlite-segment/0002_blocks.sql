@@ -19,7 +19,7 @@ CREATE TABLE block_column(
 -- The values of the large dictionaries a second time, thousands to a row: a question begins by
 -- reading them. What is not in a chunk yet is in the dictionary alone.
 CREATE TABLE chunk(
-    dictionary INTEGER NOT NULL,            -- its number in query/chunk.rs
+    dictionary INTEGER NOT NULL,            -- its number in query/chunked.rs
     last INTEGER NOT NULL,                  -- the highest id in it; the lowest follows that of the chunk before
     rows INTEGER NOT NULL,
     data BLOB NOT NULL,                     -- its columns, each with its length in 4 bytes before it

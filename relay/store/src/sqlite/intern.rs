@@ -14,7 +14,7 @@ use tidegate_flow::flow::{Endpoint, Interface, Node, Party, ServiceName, Transla
 use tidegate_flow::{Fqdn, Name};
 
 use super::insert::{Cells, Insert};
-use super::row::{Kind, Rest, Row, list_text, name_numbers, octets};
+use super::row::{Kind, Rest, Row, list_text, name_numbers, octets, workloads_text};
 use super::values::{self, NameIds, PartyIds};
 use crate::Record;
 
@@ -283,8 +283,7 @@ impl Dictionaries {
             cells.add(endpoint.id).add(endpoint.identity);
             cells.add(endpoint.namespace.clone()).add(endpoint.pod.clone()).add(endpoint.cluster.clone());
             cells.add(list_text(endpoint.labels.iter().map(String::as_str)));
-            let workloads = endpoint.workloads.iter();
-            cells.add(list_text(workloads.flat_map(|workload| [&*workload.kind, &*workload.name])));
+            cells.add(workloads_text(&endpoint.workloads));
         })
     }
 

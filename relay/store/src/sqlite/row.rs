@@ -11,7 +11,7 @@ use tidegate_flow::flow::{Counters, Dns, Event, Flow, L7Kind};
 use tidegate_flow::{Confidence, FlowId, Source};
 
 pub(super) use kind::Kind;
-pub(super) use list::{list_text, text_list};
+pub(super) use list::{list_text, text_list, text_workloads, workloads_text};
 pub(super) use rest::{Rest, address, octets};
 
 use super::insert::Cells;

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use tidegate_flow::Fqdn;
-use tidegate_flow::flow::{Emitter, Endpoint, Interface, Node, Party, ServiceName, Translation, Workload};
+use tidegate_flow::flow::{Emitter, Endpoint, Interface, Node, Party, ServiceName, Translation};
 
-use super::row::{Kind, address, text_list};
+use super::row::{Kind, address, text_list, text_workloads};
 
 /// What the ids in a row of `flow` stand for. None: the file is damaged.
 pub(super) trait Values {
@@ -101,7 +101,6 @@ pub(super) fn name(row: &SqliteRow) -> Result<(i64, NameIds), sqlx::Error> {
 
 /// A row of [`ENDPOINTS`].
 pub(super) fn endpoint(row: &SqliteRow) -> Result<(i64, Endpoint), sqlx::Error> {
-    let workloads = text_list(row.try_get(7)?);
     let endpoint = Endpoint {
         id: row.try_get(1)?,
         identity: row.try_get(2)?,
@@ -109,10 +108,7 @@ pub(super) fn endpoint(row: &SqliteRow) -> Result<(i64, Endpoint), sqlx::Error> 
         pod: row.try_get(4)?,
         cluster: row.try_get(5)?,
         labels: text_list(row.try_get(6)?),
-        workloads: workloads
-            .chunks_exact(2)
-            .map(|pair| Workload { kind: pair[0].clone(), name: pair[1].clone() })
-            .collect(),
+        workloads: text_workloads(row.try_get(7)?),
     };
     Ok((row.try_get(0)?, endpoint))
 }

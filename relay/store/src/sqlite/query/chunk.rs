@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row as _, SqliteConnection};
 use tidegate_flow::Fqdn;
+use tidegate_flow::flow::{Endpoint, Interface};
 
-use super::packed::{pack, unpack};
-use crate::sqlite::row::{address, broken, octets};
-use crate::sqlite::values::{self, NameIds, PartyIds};
+use crate::sqlite::row::broken;
+use crate::sqlite::values::{NameIds, PartyIds};
 
 /// Values of a chunk at least, as long as more are to come.
 const ENOUGH: i64 = 1_024;
@@ -47,7 +47,9 @@ async fn write_all(connection: &mut SqliteConnection, least: i64) -> Result<(), 
     add::<IpAddr>(connection, least).await?;
     add::<Fqdn>(connection, least).await?;
     add::<NameIds>(connection, least).await?;
-    add::<PartyIds>(connection, least).await
+    add::<PartyIds>(connection, least).await?;
+    add::<Endpoint>(connection, least).await?;
+    add::<Interface>(connection, least).await
 }
 
 async fn add<T: Chunked>(connection: &mut SqliteConnection, least: i64) -> Result<(), sqlx::Error> {
@@ -96,153 +98,4 @@ fn columns(mut data: &[u8]) -> Result<Vec<&[u8]>, sqlx::Error> {
         data = behind;
     }
     Ok(columns)
-}
-
-impl Chunked for PartyIds {
-    const NUMBER: i64 = 3;
-    const ENDS: &'static str = "SELECT (SELECT max(id) FROM party), (SELECT max(last) FROM chunk WHERE dictionary = ?)";
-    const ROWS: &'static str = values::PARTIES;
-
-    fn read(row: &SqliteRow) -> Result<(i64, Self), sqlx::Error> {
-        values::party(row)
-    }
-
-    fn columns(rows: &[(i64, Self)]) -> Vec<Vec<u8>> {
-        let column = |value: fn(&Self) -> i64| pack(rows.iter().map(|(_, row)| value(row)));
-        vec![column(|row| row.ip), column(|row| row.endpoint), column(|row| row.names), column(|row| row.service)]
-    }
-
-    fn rows(columns: &[&[u8]], count: usize, last: i64) -> Result<Vec<(i64, Self)>, sqlx::Error> {
-        let [ips, endpoints, names, services] = numbers(columns, count)?;
-        let row = |n: usize| Self { ip: ips[n], endpoint: endpoints[n], names: names[n], service: services[n] };
-        Ok((0..count).map(|n| (last - (count - 1 - n) as i64, row(n))).collect())
-    }
-}
-
-impl Chunked for NameIds {
-    const NUMBER: i64 = 2;
-    const ENDS: &'static str =
-        "SELECT (SELECT max(names) FROM name), (SELECT max(last) FROM chunk WHERE dictionary = ?)";
-    const ROWS: &'static str = values::NAMES;
-
-    fn read(row: &SqliteRow) -> Result<(i64, Self), sqlx::Error> {
-        values::name(row)
-    }
-
-    fn columns(rows: &[(i64, Self)]) -> Vec<Vec<u8>> {
-        let column = |value: fn(&Self) -> i64| pack(rows.iter().map(|(_, row)| value(row)));
-        let lists = pack(rows.iter().map(|(list, _)| *list));
-        vec![lists, column(|row| row.fqdn), column(|row| row.source), column(|row| row.confidence)]
-    }
-
-    fn rows(columns: &[&[u8]], count: usize, _: i64) -> Result<Vec<(i64, Self)>, sqlx::Error> {
-        let [lists, fqdns, sources, confidences] = numbers(columns, count)?;
-        let row = |n: usize| Self { fqdn: fqdns[n], source: sources[n], confidence: confidences[n] };
-        Ok((0..count).map(|n| (lists[n], row(n))).collect())
-    }
-}
-
-impl Chunked for IpAddr {
-    const NUMBER: i64 = 0;
-    const ENDS: &'static str = "SELECT (SELECT max(id) FROM ip), (SELECT max(last) FROM chunk WHERE dictionary = ?)";
-    const ROWS: &'static str = values::IPS;
-
-    fn read(row: &SqliteRow) -> Result<(i64, Self), sqlx::Error> {
-        values::ip(row)
-    }
-
-    fn columns(rows: &[(i64, Self)]) -> Vec<Vec<u8>> {
-        texts(rows.iter().map(|(_, address)| octets(*address)))
-    }
-
-    fn rows(columns: &[&[u8]], count: usize, last: i64) -> Result<Vec<(i64, Self)>, sqlx::Error> {
-        each_text(columns, count, last, address)
-    }
-}
-
-impl Chunked for Fqdn {
-    const NUMBER: i64 = 1;
-    const ENDS: &'static str = "SELECT (SELECT max(id) FROM fqdn), (SELECT max(last) FROM chunk WHERE dictionary = ?)";
-    const ROWS: &'static str = values::FQDNS;
-
-    fn read(row: &SqliteRow) -> Result<(i64, Self), sqlx::Error> {
-        values::fqdn(row)
-    }
-
-    fn columns(rows: &[(i64, Self)]) -> Vec<Vec<u8>> {
-        texts(rows.iter().map(|(_, name)| name.as_str().as_bytes().to_vec()))
-    }
-
-    fn rows(columns: &[&[u8]], count: usize, last: i64) -> Result<Vec<(i64, Self)>, sqlx::Error> {
-        each_text(columns, count, last, |text| {
-            std::str::from_utf8(text).map(Self::new).map_err(|_| broken("a name that is not UTF-8"))
-        })
-    }
-}
-
-/// Four columns of numbers.
-fn numbers(columns: &[&[u8]], count: usize) -> Result<[Vec<i64>; 4], sqlx::Error> {
-    let columns: &[&[u8]; 4] = columns.try_into().map_err(|_| broken("a chunk that has not four columns"))?;
-    let mut numbers = [const { Vec::new() }; 4];
-    for (numbers, column) in numbers.iter_mut().zip(columns) {
-        *numbers = unpack(column, count, 0..count)?;
-    }
-    Ok(numbers)
-}
-
-/// Two columns: how long each text is, and all of them.
-fn texts(texts: impl Iterator<Item = Vec<u8>>) -> Vec<Vec<u8>> {
-    let (mut lengths, mut all) = (Vec::new(), Vec::new());
-    for text in texts {
-        lengths.push(text.len() as i64);
-        all.extend(text);
-    }
-    vec![pack(lengths.into_iter()), all]
-}
-
-/// What is read from each text of two columns made by [`texts`], with its id.
-fn each_text<T>(
-    columns: &[&[u8]],
-    count: usize,
-    last: i64,
-    read: impl Fn(&[u8]) -> Result<T, sqlx::Error>,
-) -> Result<Vec<(i64, T)>, sqlx::Error> {
-    let &[lengths, mut all] = columns else { return Err(broken("a chunk that has not two columns")) };
-    let first = last - count as i64 + 1;
-    let mut rows = Vec::with_capacity(count);
-    for (id, length) in (first..).zip(unpack::<u32>(lengths, count, 0..count)?) {
-        let text = all.split_at_checked(length as usize);
-        let (text, behind) = text.ok_or_else(|| broken("a chunk without end"))?;
-        rows.push((id, read(text)?));
-        all = behind;
-    }
-    Ok(rows)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What becomes of rows with ids up to `last` that are written and read again.
-    fn again<T: Chunked>(rows: &[(i64, T)], last: i64) -> Vec<(i64, T)> {
-        let columns = T::columns(rows);
-        let columns: Vec<_> = columns.iter().map(Vec::as_slice).collect();
-        assert!(T::rows(&columns[1..], rows.len(), last).is_err());
-        assert!(T::rows(&columns, rows.len() + 1, last).is_err());
-        T::rows(&columns, rows.len(), last).unwrap()
-    }
-
-    #[test]
-    fn rows_come_back_with_their_ids() {
-        let parties = [7, 8, 9].map(|id| (id, PartyIds { ip: id * 1_000, endpoint: 1, names: 0, service: -id }));
-        assert_eq!(again(&parties, 9), parties);
-        let names = [(3, 5), (3, 6), (4, 5)];
-        let names = names.map(|(list, fqdn)| (list, NameIds { fqdn, source: 1, confidence: 3 }));
-        assert_eq!(again(&names, 4), names);
-        let ips = ["10.0.0.1", "2001:db8::1", "::", "0.0.0.0"].map(|text| text.parse::<IpAddr>().unwrap());
-        let ips: Vec<_> = (20..).zip(ips).collect();
-        assert_eq!(again(&ips, 23), ips);
-        let fqdns: Vec<_> = (1..).zip(["a.example", "", "ü\n.example"].map(Fqdn::new)).collect();
-        assert_eq!(again(&fqdns, 3), fqdns);
-    }
 }

@@ -65,6 +65,43 @@ impl Set {
     }
 }
 
+/// Whether a flow may meet the condition, going by the dictionaries of [`Tables::to_begin`] alone.
+pub(super) fn is_possible(condition: &Condition, all: &Dictionary) -> bool {
+    values(condition, all).is_none_or(|holds| holds.contains(&true))
+}
+
+/// For each address, name or endpoint, whichever the condition is about, whether it holds for a
+/// side that has it; none: it is about something else.
+fn values(condition: &Condition, all: &Dictionary) -> Option<Vec<bool>> {
+    let mut flow = nothing();
+    match condition {
+        Condition::Address(..) => Some(all.ips.set(false, |ip| {
+            flow.source.address = *ip;
+            flow.destination.address = *ip;
+            condition.holds(&flow)
+        })),
+        Condition::Fqdn(..) => {
+            flow.source.names.push(name(""));
+            flow.destination.names.push(name(""));
+            Some(all.fqdns.set(false, |fqdn| {
+                flow.source.names[0].fqdn = fqdn.clone();
+                flow.destination.names[0].fqdn = fqdn.clone();
+                condition.holds(&flow)
+            }))
+        }
+        Condition::Pod(..)
+        | Condition::Label(..)
+        | Condition::Identity(..)
+        | Condition::Workload(..)
+        | Condition::Cluster(..) => Some(all.endpoints.set(false, |endpoint| {
+            flow.source.endpoint = endpoint.clone();
+            flow.destination.endpoint = endpoint.clone();
+            condition.holds(&flow)
+        })),
+        _ => None,
+    }
+}
+
 /// The tests that hold together exactly if the condition holds. `ids` are those of the flows whose
 /// UUIDs are asked for, as far as they are in the segment.
 pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128, i64>) -> Vec<Test> {
@@ -72,24 +109,22 @@ pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128,
     let mut flow = nothing();
     match condition {
         Condition::Address(side, _) => {
-            let holds = all.ips.set(false, |ip| {
-                flow.source.address = *ip;
-                flow.destination.address = *ip;
-                condition.holds(&flow)
-            });
-            vec![test(column(*side), parties(all, |_, party| at(&holds, party.ip)))]
+            let holds = values(condition, all).unwrap_or_default();
+            vec![test(column(*side), parties(all, |party| at(&holds, party.ip)))]
         }
         Condition::Pod(side, _)
         | Condition::Label(side, _)
         | Condition::Identity(side, _)
         | Condition::Workload(side, _)
         | Condition::Cluster(side, _) => {
-            let holds = all.endpoints.set(false, |endpoint| {
-                flow.source.endpoint = endpoint.clone();
-                flow.destination.endpoint = endpoint.clone();
-                condition.holds(&flow)
-            });
-            vec![test(column(*side), parties(all, |_, party| at(&holds, party.endpoint)))]
+            let holds = values(condition, all).unwrap_or_default();
+            vec![test(column(*side), parties(all, |party| at(&holds, party.endpoint)))]
+        }
+        Condition::Fqdn(side, _) => {
+            let one = values(condition, all).unwrap_or_default();
+            // Any of a party's names will do.
+            let holds = all.names.set(|list| list.iter().any(|name| at(&one, name.fqdn)));
+            vec![test(column(*side), parties(all, |party| at(&holds, party.names)))]
         }
         Condition::Service(side, _) => {
             let none = condition.holds(&flow);
@@ -98,23 +133,13 @@ pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128,
                 flow.destination.service = Some(service.clone());
                 condition.holds(&flow)
             });
-            vec![test(column(*side), parties(all, |_, party| at(&holds, party.service)))]
-        }
-        Condition::Fqdn(side, _) => {
-            let one = all.fqdns.set(false, |fqdn| {
-                let name = Name { fqdn: fqdn.clone(), source: Source::Unknown, confidence: Confidence::Unknown };
-                flow.source.names = vec![name.clone()];
-                flow.destination.names = vec![name];
-                condition.holds(&flow)
-            });
-            // Any of a party's names will do.
-            let holds = all.names.set(|list| list.iter().any(|name| at(&one, name.fqdn)));
-            vec![test(column(*side), parties(all, |_, party| at(&holds, party.names)))]
+            vec![test(column(*side), parties(all, |party| at(&holds, party.service)))]
         }
         Condition::Unresolved(_) => {
-            let holds = |id, _: &PartyIds| {
-                all.party(id).is_some_and(|party| {
-                    flow.destination = party;
+            let holds = |party: &PartyIds| {
+                all.endpoints.get(party.endpoint).is_some_and(|endpoint| {
+                    flow.destination.endpoint = endpoint.clone();
+                    flow.destination.names = if party.names == 0 { Vec::new() } else { vec![name("")] };
                     condition.holds(&flow)
                 })
             };
@@ -192,12 +217,8 @@ fn at(set: &[bool], id: i64) -> bool {
 }
 
 /// For each party, whether it is in a set.
-fn parties(all: &Dictionary, mut holds: impl FnMut(i64, &PartyIds) -> bool) -> Vec<bool> {
-    let mut id = 0;
-    all.parties.set(false, |party| {
-        id += 1;
-        holds(id, party)
-    })
+fn parties(all: &Dictionary, holds: impl FnMut(&PartyIds) -> bool) -> Vec<bool> {
+    all.parties.set(false, holds)
 }
 
 /// For each translation, whether the condition holds for `flow` with it.
@@ -285,6 +306,10 @@ fn nothing() -> Flow {
         counters: Counters::default(),
         cause: "".into(),
     }
+}
+
+fn name(text: &str) -> Name {
+    Name { fqdn: Fqdn::new(text), source: Source::Unknown, confidence: Confidence::Unknown }
 }
 
 fn message(query: &Fqdn, rcode: u16) -> Box<Dns> {

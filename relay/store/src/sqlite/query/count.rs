@@ -1,10 +1,12 @@
 //! Counting, the newest flows first.
 
 use super::block::Column;
+use super::cache::forget;
 use super::columns::Columns;
-use super::dictionary::{Dictionary, forget};
+use super::dictionary::Dictionary;
 use super::scan::{self, Budget, Range, Scan};
 use super::selection::Places;
+use super::tables::Tables;
 use crate::sqlite::connect::Reader;
 use crate::sqlite::segments::{Segment, Segments};
 use crate::{Order, Query, StoreError};
@@ -20,8 +22,8 @@ pub(super) trait Counter: Sync {
     /// Columns that are looked at.
     fn columns(&self) -> Vec<Column>;
 
-    /// Whether the dictionary is needed to begin or to understand the counts.
-    fn needs_values(&self) -> bool;
+    /// Dictionaries that are needed to understand the counts; none: not even the small ones.
+    fn tables(&self) -> Option<Tables>;
 
     /// No counts.
     fn begin(&self, dictionary: &Dictionary) -> Self::Counts;
@@ -73,7 +75,7 @@ async fn part<C: Counter>(
 ) -> Result<Option<u64>, sqlx::Error> {
     let (low, high) = scan::ids(segment.since, query.span);
     let range = Range { order: Order::NewestFirst, low, high, flows: FLOWS };
-    let Some(mut scan) = Scan::new(reader, segment, query, range, counter.needs_values()).await? else {
+    let Some(mut scan) = Scan::new(reader, segment, query, range, counter.tables()).await? else {
         return Ok(None);
     };
     let mut counts = counter.begin(&scan.dictionary);

@@ -1,9 +1,8 @@
-//! The dictionaries of a segment in memory: what the ids in its columns stand for.
+//! The dictionaries of a segment in memory: what the ids in its columns stand for. The small ones
+//! are always all there, the large ones as far as they are needed.
 
-use std::cmp::Reverse;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
@@ -12,8 +11,8 @@ use tidegate_flow::{Fqdn, Name};
 
 use super::block::Column;
 use super::chunk::{self, Chunked};
+use super::tables::Tables;
 use crate::sqlite::row::{Kind, broken, name_of_numbers};
-use crate::sqlite::segments::Segment;
 use crate::sqlite::values::{self, NameIds, PartyIds, TranslationIds, Values};
 
 /// What the ids stand for. A copy costs next to nothing, and does not change.
@@ -58,16 +57,22 @@ impl<T: Clone> Table<T> {
         self.0.len() as i64
     }
 
-    /// Adds rows that were read, of which some may be known by now.
-    fn extend(&mut self, rows: Vec<(i64, T)>) -> Result<(), sqlx::Error> {
+    fn keep_longer(&mut self, other: &Self) {
+        if other.0.len() > self.0.len() {
+            self.0 = other.0.clone();
+        }
+    }
+
+    /// Adds rows that were read, of which some may be known.
+    fn extend<R>(&mut self, rows: Vec<(i64, R)>, value: fn(R) -> T) -> Result<(), sqlx::Error> {
         let known = self.last();
         let mut rows = rows.into_iter().filter(|(id, _)| *id > known).peekable();
         if rows.peek().is_none() {
             return Ok(());
         }
         let table = Arc::make_mut(&mut self.0);
-        for (id, value) in rows {
-            table.push(value);
+        for (id, row) in rows {
+            table.push(value(row));
             if table.len() as i64 != id {
                 return Err(broken("a dictionary with a gap"));
             }
@@ -99,7 +104,7 @@ impl Lists {
         (0..=self.ends.last()).map(|id| self.get(id).is_some_and(&mut holds)).collect()
     }
 
-    /// Adds items that were read, of which some may be known by now.
+    /// Adds items that were read, of which some may be known.
     fn extend(&mut self, rows: &[(i64, NameIds)]) -> Result<(), sqlx::Error> {
         let known = self.ends.last();
         let rows = &rows[rows.partition_point(|(list, _)| *list <= known)..];
@@ -112,100 +117,30 @@ impl Lists {
             items.extend(list.iter().map(|(_, item)| *item));
             ends.push((list[0].0, items.len()));
         }
-        self.ends.extend(ends)
+        self.ends.extend(ends, same)
     }
 }
 
-/// Values that all caches together keep; each takes about a hundred bytes.
-const KEPT: usize = 1_000_000;
-
-/// What is known of a segment's dictionaries, kept from question to question.
-#[derive(Debug, Default)]
-pub(in crate::sqlite) struct Cache {
-    dictionary: Mutex<Dictionary>,
-    /// When it was last used: a number that grows with every use of any cache.
-    used: AtomicU64,
+/// Reads on in a table.
+async fn rows<R, T: Clone>(
+    connection: &mut SqliteConnection,
+    table: &mut Table<T>,
+    select: &'static str,
+    read: fn(&SqliteRow) -> Result<(i64, R), sqlx::Error>,
+    value: fn(R) -> T,
+) -> Result<(), sqlx::Error> {
+    let rows = sqlx::query(select).bind(table.last()).fetch_all(connection).await?;
+    table.extend(rows.iter().map(read).collect::<Result<Vec<_>, _>>()?, value)
 }
 
-/// Forgets the dictionaries of segments that were not asked for long, if there are too many.
-pub(super) fn forget(segments: &[Arc<Segment>]) {
-    let mut kept: Vec<_> = segments.iter().map(|segment| (&segment.cache, segment.cache.len())).collect();
-    kept.retain(|(_, values)| *values > 0);
-    kept.sort_unstable_by_key(|(cache, _)| Reverse(cache.used.load(Ordering::Relaxed)));
-    let mut sum = 0;
-    // The one that was just used stays, however large it is.
-    for (cache, values) in kept.into_iter().skip(1) {
-        sum += values;
-        if sum > KEPT {
-            cache.with(|all| *all = Dictionary::default());
-        }
-    }
-}
-
-impl Cache {
-    /// Everything that flows in the connection's transaction refer to.
-    pub(super) async fn dictionary(&self, connection: &mut SqliteConnection) -> Result<Dictionary, sqlx::Error> {
-        static USES: AtomicU64 = AtomicU64::new(1);
-        self.used.store(USES.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
-        // First what others refer to.
-        self.rows(connection, values::NODES, values::node, |all| &mut all.nodes, Arc::new).await?;
-        self.rows(connection, values::ORIGINS, values::origin, |all| &mut all.origins, same).await?;
-        self.chunks(connection, |all| &mut all.ips).await?;
-        self.chunks(connection, |all| &mut all.fqdns).await?;
-        self.names(connection).await?;
-        self.rows(connection, values::ENDPOINTS, values::endpoint, |all| &mut all.endpoints, Arc::new).await?;
-        self.rows(connection, values::SERVICES, values::service, |all| &mut all.services, Arc::new).await?;
-        self.chunks(connection, |all| &mut all.parties).await?;
-        self.rows(connection, values::KINDS, values::kind, |all| &mut all.kinds, same).await?;
-        self.rows(connection, values::TRANSLATIONS, values::translation, |all| &mut all.translations, same).await?;
-        self.rows(connection, values::INTERFACES, values::interface, |all| &mut all.interfaces, same).await?;
-        Ok(self.with(|all| all.clone()))
-    }
-
-    /// Reads on in a table.
-    async fn rows<R, T: Clone>(
-        &self,
-        connection: &mut SqliteConnection,
-        select: &'static str,
-        read: fn(&SqliteRow) -> Result<(i64, R), sqlx::Error>,
-        table: fn(&mut Dictionary) -> &mut Table<T>,
-        value: fn(R) -> T,
-    ) -> Result<(), sqlx::Error> {
-        let known = self.with(|all| table(all).last());
-        let rows = sqlx::query(select).bind(known).fetch_all(connection).await?;
-        let rows = rows.iter().map(|row| read(row).map(|(id, row)| (id, value(row)))).collect::<Result<_, _>>()?;
-        self.with(|all| table(all).extend(rows))
-    }
-
-    /// Reads on in a large table.
-    async fn chunks<T: Chunked + Clone>(
-        &self,
-        connection: &mut SqliteConnection,
-        table: fn(&mut Dictionary) -> &mut Table<T>,
-    ) -> Result<(), sqlx::Error> {
-        let known = self.with(|all| table(all).last());
-        let rows = chunk::read(connection, known).await?;
-        self.with(|all| table(all).extend(rows))
-    }
-
-    /// Reads on in the table of names.
-    async fn names(&self, connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-        let known = self.with(|all| all.names.ends.last());
-        let rows = chunk::read(connection, known).await?;
-        self.with(|all| all.names.extend(&rows))
-    }
-
-    /// How many values it has.
-    fn len(&self) -> usize {
-        self.with(|all| {
-            let large = all.ips.0.len() + all.fqdns.0.len() + all.names.items.len() + all.parties.0.len();
-            large + 8 * all.endpoints.0.len() + all.interfaces.0.len()
-        })
-    }
-
-    fn with<T>(&self, look: impl FnOnce(&mut Dictionary) -> T) -> T {
-        look(&mut self.dictionary.lock().unwrap_or_else(PoisonError::into_inner))
-    }
+/// Reads on in a large table.
+async fn chunks<R: Chunked, T: Clone>(
+    connection: &mut SqliteConnection,
+    table: &mut Table<T>,
+    value: fn(R) -> T,
+) -> Result<(), sqlx::Error> {
+    let rows = chunk::read(connection, table.last()).await?;
+    table.extend(rows, value)
 }
 
 fn same<T>(value: T) -> T {
@@ -213,6 +148,62 @@ fn same<T>(value: T) -> T {
 }
 
 impl Dictionary {
+    /// Reads on in the small dictionaries and in these large ones.
+    pub(super) async fn read_on(
+        &mut self,
+        connection: &mut SqliteConnection,
+        tables: Tables,
+    ) -> Result<(), sqlx::Error> {
+        rows(connection, &mut self.nodes, values::NODES, values::node, Arc::new).await?;
+        rows(connection, &mut self.origins, values::ORIGINS, values::origin, same).await?;
+        rows(connection, &mut self.services, values::SERVICES, values::service, Arc::new).await?;
+        rows(connection, &mut self.kinds, values::KINDS, values::kind, same).await?;
+        rows(connection, &mut self.translations, values::TRANSLATIONS, values::translation, same).await?;
+        if tables.has(Tables::IPS) {
+            chunks(connection, &mut self.ips, same).await?;
+        }
+        if tables.has(Tables::FQDNS) {
+            chunks(connection, &mut self.fqdns, same).await?;
+        }
+        if tables.has(Tables::NAMES) {
+            self.names.extend(&chunk::read(connection, self.names.ends.last()).await?)?;
+        }
+        if tables.has(Tables::ENDPOINTS) {
+            chunks(connection, &mut self.endpoints, Arc::new).await?;
+        }
+        if tables.has(Tables::PARTIES) {
+            chunks(connection, &mut self.parties, same).await?;
+        }
+        if tables.has(Tables::INTERFACES) {
+            chunks(connection, &mut self.interfaces, same).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes over the tables of which the other one knows more.
+    pub(super) fn keep_longer(&mut self, other: &Self) {
+        self.nodes.keep_longer(&other.nodes);
+        self.origins.keep_longer(&other.origins);
+        self.services.keep_longer(&other.services);
+        self.kinds.keep_longer(&other.kinds);
+        self.translations.keep_longer(&other.translations);
+        self.ips.keep_longer(&other.ips);
+        self.fqdns.keep_longer(&other.fqdns);
+        self.endpoints.keep_longer(&other.endpoints);
+        self.parties.keep_longer(&other.parties);
+        self.interfaces.keep_longer(&other.interfaces);
+        if other.names.ends.last() > self.names.ends.last() {
+            self.names = other.names.clone();
+        }
+    }
+
+    /// How many values it has in large tables.
+    pub(super) fn len(&self) -> usize {
+        let large = [self.ips.last(), self.fqdns.last(), self.parties.last(), self.interfaces.last()];
+        // An endpoint is as large as several of the others.
+        self.names.items.len() + (large.iter().sum::<i64>() + 8 * self.endpoints.last()) as usize
+    }
+
     /// How many values a column may have, 0 among them.
     pub(super) fn values_of(&self, column: Column) -> usize {
         let ids = |last: i64| 1 + last as usize;

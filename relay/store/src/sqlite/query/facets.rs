@@ -13,6 +13,7 @@ use super::count::{Counter, count};
 use super::dictionary::Dictionary;
 use super::scan::Budget;
 use super::selection::Places;
+use super::tables::Tables;
 use crate::sqlite::row::{Kind, broken};
 use crate::sqlite::segments::Segments;
 use crate::{Facet, FacetField, Facets, Query, StoreError};
@@ -69,8 +70,8 @@ impl Counter for Sums {
         self.fields.iter().map(|field| column(*field)).chain(kind).collect()
     }
 
-    fn needs_values(&self) -> bool {
-        true
+    fn tables(&self) -> Option<Tables> {
+        Some(self.fields.iter().map(|field| Tables::of_field(*field)).collect())
     }
 
     fn begin(&self, all: &Dictionary) -> Vec<Tally> {

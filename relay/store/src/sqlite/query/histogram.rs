@@ -11,6 +11,7 @@ use super::count::{Counter, count};
 use super::dictionary::Dictionary;
 use super::scan::Budget;
 use super::selection::Places;
+use super::tables::Tables;
 use super::{place, step};
 use crate::sqlite::connect::Reader;
 use crate::sqlite::segments::Segments;
@@ -70,8 +71,8 @@ impl Counter for Buckets {
         vec![Column::Id, Column::Outcome]
     }
 
-    fn needs_values(&self) -> bool {
-        false
+    fn tables(&self) -> Option<Tables> {
+        None
     }
 
     fn begin(&self, _: &Dictionary) -> Vec<Bucket> {

@@ -6,7 +6,9 @@
 //! `flow` are read only for those flows that are shown.
 
 pub(super) mod block;
+mod cache;
 mod chunk;
+mod chunked;
 mod columns;
 mod condition;
 mod count;
@@ -20,9 +22,10 @@ mod scan;
 mod selection;
 mod slice;
 mod step;
+mod tables;
 mod uuid;
 
-pub(super) use dictionary::Cache;
+pub(super) use cache::Cache;
 pub(super) use facets::facets;
 pub(super) use histogram::histogram;
 pub(super) use page::page;

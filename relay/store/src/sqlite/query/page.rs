@@ -3,9 +3,10 @@
 use sqlx::AssertSqlSafe;
 
 use super::block::Column;
-use super::dictionary::forget;
+use super::cache::forget;
 use super::place;
 use super::scan::{Budget, Range, Scan};
+use super::tables::Tables;
 use crate::sqlite::connect::Reader;
 use crate::sqlite::row::{COLUMNS, Row};
 use crate::sqlite::segments::{Segment, Segments};
@@ -83,7 +84,9 @@ async fn part(
     let order = request.order;
     let (low, high) = bounds(segment, query, request);
     let range = Range { order, low, high, flows: FLOWS };
-    let Some(mut scan) = Scan::new(reader, segment, query, range, true).await? else { return Ok((Vec::new(), None)) };
+    let Some(mut scan) = Scan::new(reader, segment, query, range, Some(Tables::ALL)).await? else {
+        return Ok((Vec::new(), None));
+    };
     let mut ids = Vec::new();
     let mut stopped = None;
     let mut next = scan.next();

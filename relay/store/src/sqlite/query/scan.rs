@@ -7,8 +7,9 @@ use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
 use super::columns::Columns;
 use super::dictionary::Dictionary;
 use super::place;
-use super::selection::{Places, Selection};
+use super::selection::{self, Places, Selection};
 use super::slice::{BlockRef, Slice, Slices};
+use super::tables::Tables;
 use super::{block, uuid};
 use crate::sqlite::segments::Segment;
 use crate::{Order, Query, Span};
@@ -47,27 +48,35 @@ pub(super) struct Scan<'a> {
     transaction: Transaction<'a, Sqlite>,
     /// Where the segment begins.
     pub(super) since: u64,
-    /// Empty if nothing had to be known.
     pub(super) dictionary: Dictionary,
     selection: Selection,
     slices: Slices,
 }
 
 impl<'a> Scan<'a> {
-    /// None: no flow of the segment is meant. With `values`, the dictionary is read also if no
-    /// filter needs it.
+    /// None: no flow of the segment is meant. What no filter needs is in the dictionary only if it is
+    /// in `tables`; if these are none and there is no filter, nothing is.
     pub(super) async fn new(
         connection: &'a mut SqliteConnection,
         segment: &Segment,
         query: &Query,
         range: Range,
-        values: bool,
+        tables: Option<Tables>,
     ) -> Result<Option<Self>, sqlx::Error> {
         let mut transaction = connection.begin().await?;
+        let conditions = || query.allow.iter().chain(&query.deny).flat_map(|filter| &filter.conditions);
         let filtered = !query.allow.is_empty() || !query.deny.is_empty();
+        if filtered {
+            let to_begin = conditions().map(Tables::to_begin).collect();
+            let dictionary = segment.cache.dictionary(&mut transaction, to_begin).await?;
+            if !selection::is_possible(query, &dictionary) {
+                return Ok(None);
+            }
+        }
         let mut dictionary = Dictionary::default();
-        if filtered || values {
-            dictionary = segment.cache.dictionary(&mut transaction).await?;
+        if filtered || tables.is_some() {
+            let all = conditions().map(Tables::of_condition).chain(tables).collect();
+            dictionary = segment.cache.dictionary(&mut transaction, all).await?;
         }
         let mut selection = Selection::all();
         if filtered {

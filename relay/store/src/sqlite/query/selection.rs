@@ -6,7 +6,7 @@ use tidegate_flow::Filter;
 
 use super::block::Column;
 use super::columns::Columns;
-use super::condition::{Set, Test, tests};
+use super::condition::{self, Set, Test, tests};
 use super::dictionary::Dictionary;
 use crate::Query;
 
@@ -97,6 +97,12 @@ impl Selection {
         }
         Ok(selected)
     }
+}
+
+/// Whether a flow may be meant, going by what is needed to begin alone.
+pub(super) fn is_possible(query: &Query, all: &Dictionary) -> bool {
+    let fits = |filter: &Filter| filter.conditions.iter().all(|condition| condition::is_possible(condition, all));
+    query.allow.is_empty() || query.allow.iter().any(fits)
 }
 
 /// The tests of a filter, the rarest first; none: it matches nothing in the segment.
