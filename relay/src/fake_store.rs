@@ -25,6 +25,7 @@ struct State {
     /// Time of the oldest flow that each commit added.
     commits: Vec<Option<u64>>,
     broken: Option<&'static str>,
+    full: bool,
     maintained: Vec<Retention>,
     closed: bool,
     pages: usize,
@@ -34,6 +35,11 @@ impl FakeStore {
     /// Has every call fail for this reason, or work again.
     pub(crate) fn fail(&self, reason: Option<&'static str>) {
         self.state.lock().expect("not poisoned").broken = reason;
+    }
+
+    /// Has it take nothing more, or again; it answers all the while.
+    pub(crate) fn fill(&self, full: bool) {
+        self.lock().full = full;
     }
 
     /// Everything stored, in time order.
@@ -120,6 +126,9 @@ impl State {
 impl FlowStore for FakeStore {
     async fn append(&self, batch: &Batch) -> Result<Appended, StoreError> {
         let mut state = self.working()?;
+        if state.full {
+            return Err(StoreError::Invalid("the disk is full".to_owned()));
+        }
         if batch.records.is_empty() && batch.gaps.is_empty() {
             return Ok(Appended { commit: state.commits.len() as u64, ..Appended::default() });
         }

@@ -19,7 +19,7 @@ mod source;
 mod writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::pin::pin;

@@ -6,9 +6,10 @@
 //! reading began, while the rest of the store is read beside them: a node's stream never waits for
 //! days of stored flows, or the node's memory would move past it.
 //!
-//! That moment is [`MARGIN`] before now, by this machine's clock, or where the recording of a node
-//! lags behind. So the nodes' clocks are taken to agree to within that margin; where they do not
-//! and the reading took long, flows that were recorded meanwhile may be missing from the answer.
+//! That moment is [`MARGIN`] before now, by this machine's clock, or a little before the last
+//! recorded flow of a node that has newer ones. So a node that has none is taken to see its next
+//! one after that margin; where its clock is further behind and the reading took long, flows that
+//! were recorded meanwhile may be missing from the answer.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -27,7 +28,7 @@ use crate::position::timestamp;
 use crate::recorder::{Marks, OVERLAP_NS};
 use crate::route;
 
-/// How far clocks may differ and recording may lag.
+/// How far clocks may differ.
 const MARGIN: u64 = 10_000_000_000;
 
 /// A reading that took no longer need not be followed by another.
@@ -195,7 +196,7 @@ impl Reader {
                 Reach::Usable => peer.edge(Edge::Newest).await?,
                 Reach::Untried | Reach::Unavailable(_) => return None,
             };
-            (newest > recorded.saturating_add(MARGIN)).then(|| recorded.saturating_sub(OVERLAP_NS))
+            (newest > recorded).then(|| recorded.saturating_sub(OVERLAP_NS))
         };
         let lags = join_all(self.plan.peers.iter().map(lag)).await;
         lags.into_iter().flatten().fold(now().saturating_sub(MARGIN), u64::min)

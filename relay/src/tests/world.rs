@@ -11,6 +11,7 @@ use tidegate_proto::observer::observer_client::ObserverClient;
 use tidegate_proto::relay::NodeState;
 use tidegate_proto::{Frame, FrameKind};
 use tidegate_store::FlowStore;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
@@ -31,7 +32,8 @@ pub(crate) const MS: i64 = 1_000_000;
 pub(crate) struct World {
     pub(crate) client: ObserverClient<Channel>,
     pub(crate) channel: Channel,
-    _stop: stop::Trigger,
+    relay: JoinHandle<anyhow::Result<()>>,
+    stop: stop::Trigger,
 }
 
 impl World {
@@ -65,13 +67,19 @@ impl World {
         let relay: Relay = bind_with(settings, recorder).await.expect("bound");
         let uri = format!("http://{}", relay.address());
         let (trigger, stop) = stop::Signal::manual();
-        tokio::spawn(relay.serve(stop));
+        let relay = tokio::spawn(relay.serve(stop));
         let channel = Channel::from_shared(uri).expect("a URI").connect().await.expect("serving");
-        Self { client: ObserverClient::new(channel.clone()), channel, _stop: trigger }
+        Self { client: ObserverClient::new(channel.clone()), channel, relay, stop: trigger }
     }
 
     pub(crate) async fn open(&mut self, request: GetFlowsRequest) -> Result<Streaming<Frame>, Status> {
         self.client.get_flows(request).await.map(tonic::Response::into_inner)
+    }
+
+    /// Ends the relay in good order.
+    pub(crate) async fn stop(self) {
+        self.stop.stop();
+        patience(self.relay).await.expect("it ran").expect("a good end");
     }
 
     /// Every message of an answer, or its error.
@@ -89,6 +97,11 @@ impl World {
         let mut client = HealthClient::new(self.channel.clone());
         client.check(request).await.map(|response| response.into_inner().status)
     }
+}
+
+/// The outcome, which must come in time.
+pub(crate) async fn patience<T>(outcome: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, outcome).await.expect("in time")
 }
 
 /// A collector of `node` with a flow at each of these milliseconds.

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tempfile::TempDir;
 use tidegate_flow::flow::Flow;
-use tidegate_store::{FlowStore, Gap, GapReason};
+use tidegate_store::sqlite::Sqlite;
+use tidegate_store::{FlowStore, Gap, GapReason, Order, PageRequest, Query, Span};
 use tokio::time::sleep;
 
-use super::collector::{Collector, Recording, recorded};
+use super::collector::{Collector, Recording, recorded, until};
 use crate::fake_store::FakeStore;
 
 /// Lives that are lived side by side.
@@ -18,22 +20,57 @@ const LIVES: u64 = 24;
 /// Events of a life.
 const EVENTS: usize = 30;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_flow_is_stored_or_missing_by_count() {
-    join_all((1..=LIVES).map(live)).await;
+/// What flows are stored in.
+enum Ground {
+    /// Memory that fails when told to.
+    Fake(Arc<FakeStore>),
+    /// A folder, opened anew by each recorder.
+    Folder(TempDir),
 }
 
-async fn live(seed: u64) {
+impl Ground {
+    async fn open(&self) -> Arc<dyn FlowStore> {
+        let folder = match self {
+            Self::Fake(fake) => return fake.clone(),
+            Self::Folder(folder) => folder.path(),
+        };
+        let mut opened = None;
+        until("the last one has let go of the folder", async || {
+            opened = Sqlite::open(folder).await.ok();
+            opened.is_some()
+        })
+        .await;
+        Arc::new(opened.expect("just opened"))
+    }
+
+    fn fail(&self, reason: Option<&'static str>) {
+        if let Self::Fake(fake) = self {
+            fake.fail(reason);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_flow_is_stored_or_missing_by_count() {
+    join_all((1..=LIVES).map(|seed| live(seed, Ground::Fake(Arc::default())))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_flow_is_in_the_folder_or_missing_by_count() {
+    let folder = || Ground::Folder(TempDir::new().expect("a writable folder for temporary files"));
+    join_all((1..=LIVES / 3).map(|seed| live(1000 + seed, folder()))).await;
+}
+
+async fn live(seed: u64, ground: Ground) {
     let mut dice = Dice(seed);
-    let fake = Arc::new(FakeStore::default());
-    let store: Arc<dyn FlowStore> = fake.clone();
+    let mut store = ground.open().await;
     let mut nodes = [Collector::start("a").await, Collector::start("b").await];
     nodes.iter_mut().for_each(|node| node.emit(1));
-    let start = |nodes: &[Collector]| {
+    let start = |nodes: &[Collector], store: &Arc<dyn FlowStore>| {
         let peers: Vec<_> = nodes.iter().map(|node| (node.node, &node.fake)).collect();
-        Recording::start(&store, &peers)
+        Recording::start(store, &peers)
     };
-    let mut recording = start(&nodes);
+    let mut recording = start(&nodes, &store);
     for node in &nodes {
         recorded(&*store, node).await;
     }
@@ -45,27 +82,42 @@ async fn live(seed: u64) {
             2 => node.forget_all_but(dice.roll(20)),
             3 => {
                 recording.kill().await;
+                drop(store);
                 node.emit(dice.roll(50) as u64);
-                recording = start(&nodes);
+                store = ground.open().await;
+                recording = start(&nodes, &store);
             }
-            4 => fake.fail(Some("told to")),
-            5 => fake.fail(None),
+            4 => ground.fail(Some("told to")),
+            5 => ground.fail(None),
             _ => node.emit(dice.roll(100) as u64),
         }
         sleep(Duration::from_millis(dice.roll(400) as u64)).await;
     }
-    fake.fail(None);
+    ground.fail(None);
     for node in &mut nodes {
         // The last start must show itself, or what it followed is not known to be gone.
         node.emit(1);
         recorded(&*store, node).await;
     }
+    let (records, gaps) = (everything(&*store).await, store.gaps(Span::ALL).await.expect("answered"));
     recording.stop().await;
-    let (records, gaps) = (fake.records(), fake.all_gaps());
     for node in &nodes {
-        let flows: Vec<&Flow> =
-            records.iter().map(|record| &record.flow).filter(|flow| flow.node.name == node.node).collect();
+        let flows: Vec<&Flow> = records.iter().filter(|flow| flow.node.name == node.node).collect();
         account(seed, node, &flows, &gaps);
+    }
+}
+
+async fn everything(store: &dyn FlowStore) -> Vec<Flow> {
+    let query = Query { span: Span::ALL, allow: Vec::new(), deny: Vec::new() };
+    let mut page = PageRequest { order: Order::OldestFirst, after: None, limit: 1000, budget: None };
+    let mut flows = Vec::new();
+    loop {
+        let found = store.page(&query, &page).await.expect("answered");
+        flows.extend(found.flows.into_iter().map(|stored| stored.record.flow));
+        page.after = found.next;
+        if page.after.is_none() {
+            return flows;
+        }
     }
 }
 
