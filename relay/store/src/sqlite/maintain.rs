@@ -4,7 +4,6 @@
 //! segment wait for it. If it is interrupted, it is done again: the segment is open until the
 //! catalog says otherwise.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
 
 use sqlx::{Connection, SqliteConnection};
@@ -106,24 +105,44 @@ impl Sqlite {
         Ok(true)
     }
 
-    /// Removes the oldest segments beyond `retention`, with the gaps of their time.
-    async fn remove_old(&self, retention: &Retention, done: &mut Maintained) -> Result<(), StoreError> {
-        let eldest = retention.now.saturating_sub(u64::try_from(retention.age.as_nanos()).unwrap_or(u64::MAX));
-        let sizes: Vec<_> = self.segments.all().iter().map(|segment| folder::size(&segment.path)).collect();
-        let mut bytes = sizes.iter().sum::<u64>() + folder::size(&self.folder.catalog());
-        let (mut all, mut forgotten) = (VecDeque::from_iter(self.segments.all().iter().cloned()), eldest);
-        for size in sizes {
-            if all.len() < 2 {
-                break;
-            }
-            let Some(segment) = all.pop_front() else { break };
+    /// What [`crate::FlowStore::maintain`] would remove by now; it stays.
+    pub async fn would_remove(&self, retention: &Retention) -> Result<Maintained, StoreError> {
+        self.follow().await?;
+        let mut would = Maintained::default();
+        for (segment, size) in self.beyond(retention) {
+            would.removed += 1;
+            would.removed_flows += segment.told().flows;
+            would.freed += size;
+        }
+        Ok(would)
+    }
+
+    /// The oldest segments beyond `retention`, with their sizes. The newest of all stays, and what
+    /// another process still writes to.
+    fn beyond(&self, retention: &Retention) -> Vec<(Arc<Segment>, u64)> {
+        let eldest = eldest(retention);
+        let all = self.segments.all();
+        let mut all: Vec<_> = all.iter().map(|segment| (segment.clone(), folder::size(&segment.path))).collect();
+        let mut bytes = all.iter().map(|(_, size)| size).sum::<u64>() + folder::size(&self.folder.catalog());
+        all.pop();
+        all.retain(|(segment, _)| self.writer.is_some() || segment.told().sealed);
+        let is_beyond = |(segment, size): &(Arc<Segment>, u64)| {
             let told = segment.told();
             let is_old = told.newest.map_or(told.until, |newest| newest + 1) <= eldest;
-            if !is_old && bytes <= retention.bytes {
-                break;
-            }
+            let is_beyond = is_old || bytes > retention.bytes;
+            bytes -= if is_beyond { *size } else { 0 };
+            is_beyond
+        };
+        all.into_iter().take_while(is_beyond).collect()
+    }
+
+    /// Removes the oldest segments beyond `retention`, with the gaps of their time.
+    async fn remove_old(&self, retention: &Retention, done: &mut Maintained) -> Result<(), StoreError> {
+        let eldest = eldest(retention);
+        let mut forgotten = eldest;
+        for (segment, size) in self.beyond(retention) {
+            let told = segment.told();
             if self.remove(segment).await? {
-                bytes -= size;
                 forgotten = forgotten.max(told.until);
                 done.removed += 1;
                 done.removed_flows += told.flows;
@@ -157,6 +176,11 @@ impl Sqlite {
         self.leaving.push(segment);
         Ok(true)
     }
+}
+
+/// The time from which on flows are kept, if there is room.
+fn eldest(retention: &Retention) -> u64 {
+    retention.now.saturating_sub(u64::try_from(retention.age.as_nanos()).unwrap_or(u64::MAX))
 }
 
 /// Puts the blocks in order, and the whole log into the file.

@@ -157,8 +157,12 @@ async fn what_is_too_much_is_removed_oldest_first() {
     }
     store.maintain(&KEEP).await.unwrap();
     let before = store.stats().await.unwrap().bytes;
-    let done = store.maintain(&Retention { bytes: before - 1, ..KEEP }).await.unwrap();
-    assert_eq!(done.removed, 1);
+    let smaller = Retention { bytes: before - 1, ..KEEP };
+    let would = store.would_remove(&smaller).await.unwrap();
+    assert_eq!(times(&store).await.len(), 12, "what would be removed is still there");
+    let done = store.maintain(&smaller).await.unwrap();
+    assert_eq!((done.removed, done.removed_flows), (1, 3));
+    assert_eq!((would.removed, would.removed_flows), (1, 3));
     let after = store.stats().await.unwrap().bytes;
     assert!(after < before, "{after} {before}");
     assert_eq!(times(&store).await.len(), 9);
