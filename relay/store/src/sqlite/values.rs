@@ -58,6 +58,24 @@ pub(super) struct TranslationIds {
     pub(super) egress_ip: i64,
 }
 
+impl TranslationIds {
+    /// What they stand for, with port 0. None: an address that is not known.
+    pub(super) fn translation(&self, address: impl Fn(i64) -> Option<IpAddr>) -> Option<Translation> {
+        let known = |id| if id == 0 { Some(None) } else { address(id).map(Some) };
+        Some(Translation {
+            egress: known(self.egress_ip)?.map(|address| (address, 0)),
+            policy: self.policy.clone(),
+            gateway: self.gateway.clone(),
+            gateway_address: known(self.gateway_ip)?,
+        })
+    }
+}
+
+/// One of the selections below, of the ids in a JSON list instead of those above one.
+pub(super) fn of_ids(select: &str) -> String {
+    select.replace("> ?", "IN (SELECT value FROM json_each(?))")
+}
+
 pub(super) const NODES: &str = "SELECT id, name, labels, emitter, emitter_version FROM node WHERE id > ? ORDER BY id";
 pub(super) const ORIGINS: &str = "SELECT id, node, boot FROM origin WHERE id > ? ORDER BY id";
 pub(super) const IPS: &str = "SELECT id, addr FROM ip WHERE id > ? ORDER BY id";

@@ -11,7 +11,7 @@ use super::tables::Tables;
 use crate::sqlite::segments::Segment;
 
 /// Values that all caches together keep; each takes about a hundred bytes.
-const KEPT: usize = 1_000_000;
+const KEPT: usize = 500_000;
 
 /// What is known of a segment's dictionaries.
 #[derive(Debug, Default)]

@@ -15,7 +15,7 @@ use tidegate_flow::{Confidence, FlowId, Fqdn, Name, Source};
 use super::block::Column;
 use super::dictionary::Dictionary;
 use super::uuid;
-use crate::sqlite::values::{PartyIds, TranslationIds, Values as _};
+use crate::sqlite::values::{PartyIds, TranslationIds};
 
 /// Numbers of 16 bits there are, such as ports.
 const PORTS: usize = 1 << 16;

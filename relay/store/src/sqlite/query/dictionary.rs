@@ -6,14 +6,14 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
-use tidegate_flow::flow::{Endpoint, Interface, Node, Outcome, Party, ServiceName, Translation};
-use tidegate_flow::{Fqdn, Name};
+use tidegate_flow::Fqdn;
+use tidegate_flow::flow::{Endpoint, Interface, Node, Outcome, ServiceName, Translation};
 
 use super::block::Column;
 use super::chunk::{self, Chunked};
 use super::tables::Tables;
-use crate::sqlite::row::{Kind, broken, name_of_numbers};
-use crate::sqlite::values::{self, NameIds, PartyIds, TranslationIds, Values};
+use crate::sqlite::row::{Kind, broken};
+use crate::sqlite::values::{self, NameIds, PartyIds, TranslationIds};
 
 /// What the ids stand for. A copy costs next to nothing, and does not change.
 #[derive(Clone, Debug, Default)]
@@ -220,58 +220,14 @@ impl Dictionary {
         }
     }
 
-    /// The names of a party, best first; none if the file is damaged.
-    fn names_of(&self, party: &PartyIds) -> Option<Vec<Name>> {
-        let name = |ids: &NameIds| {
-            let (source, confidence) = name_of_numbers(ids.source, ids.confidence)?;
-            Some(Name { fqdn: self.fqdns.get(ids.fqdn)?.clone(), source, confidence })
-        };
-        self.names.get(party.names)?.iter().map(name).collect()
-    }
-}
-
-impl Values for Dictionary {
-    fn origin(&self, id: i64) -> Option<(&Arc<Node>, u64)> {
+    /// A node, and the start of its collector.
+    pub(super) fn origin(&self, id: i64) -> Option<(&Arc<Node>, u64)> {
         let (node, boot) = self.origins.get(id)?;
         Some((self.nodes.get(*node)?, *boot))
     }
 
-    fn party(&self, id: i64) -> Option<Party> {
-        let ids = self.parties.get(id)?;
-        Some(Party {
-            address: *self.ips.get(ids.ip)?,
-            endpoint: self.endpoints.get(ids.endpoint)?.clone(),
-            names: self.names_of(ids)?,
-            service: match ids.service {
-                0 => None,
-                id => Some(self.services.get(id)?.clone()),
-            },
-        })
-    }
-
-    fn kind(&self, id: i64) -> Option<&Kind> {
-        self.kinds.get(id)
-    }
-
-    fn translation(&self, id: i64) -> Option<Translation> {
-        let ids = self.translations.get(id)?;
-        let address = |id| match id {
-            0 => Some(None),
-            id => self.ips.get(id).map(|address| Some(*address)),
-        };
-        Some(Translation {
-            egress: address(ids.egress_ip)?.map(|address| (address, 0)),
-            policy: ids.policy.clone(),
-            gateway: ids.gateway.clone(),
-            gateway_address: address(ids.gateway_ip)?,
-        })
-    }
-
-    fn interface(&self, id: i64) -> Option<Interface> {
-        self.interfaces.get(id).cloned()
-    }
-
-    fn fqdn(&self, id: i64) -> Option<Fqdn> {
-        self.fqdns.get(id).cloned()
+    /// Who translates, with port 0.
+    pub(super) fn translation(&self, id: i64) -> Option<Translation> {
+        self.translations.get(id)?.translation(|ip| self.ips.get(ip).copied())
     }
 }

@@ -20,6 +20,7 @@ mod page;
 mod place;
 mod scan;
 mod selection;
+mod shown;
 mod slice;
 mod step;
 mod tables;

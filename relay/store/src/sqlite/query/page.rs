@@ -1,14 +1,17 @@
 //! Pages of flows.
 
+use std::collections::HashMap;
+
 use sqlx::AssertSqlSafe;
 
 use super::block::Column;
 use super::cache::forget;
 use super::place;
 use super::scan::{Budget, Range, Scan};
+use super::shown::{self, Shown};
 use super::tables::Tables;
 use crate::sqlite::connect::Reader;
-use crate::sqlite::row::{COLUMNS, Row};
+use crate::sqlite::row::{COLUMNS, Row, broken};
 use crate::sqlite::segments::{Segment, Segments};
 use crate::{Cursor, Order, Page, PageRequest, Query, Span, StoreError, Stored};
 
@@ -84,7 +87,7 @@ async fn part(
     let order = request.order;
     let (low, high) = bounds(segment, query, request);
     let range = Range { order, low, high, flows: FLOWS };
-    let Some(mut scan) = Scan::new(reader, segment, query, range, Some(Tables::ALL)).await? else {
+    let Some(mut scan) = Scan::new(reader, segment, query, range, Some(Tables::NONE)).await? else {
         return Ok((Vec::new(), None));
     };
     let mut ids = Vec::new();
@@ -124,22 +127,24 @@ async fn part(
 
 /// The flows with these ids, in their order.
 async fn read(scan: &mut Scan<'_>, ids: Vec<i64>) -> Result<Vec<Stored>, sqlx::Error> {
-    let list: Vec<_> = ids.iter().map(ToString::to_string).collect();
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
     let text = format!("SELECT {COLUMNS} FROM flow WHERE id IN (SELECT value FROM json_each(?))");
-    let rows = sqlx::query(AssertSqlSafe(text)).bind(format!("[{}]", list.join(",")));
-    let rows = rows.fetch_all(scan.connection()).await?;
-    let mut flows = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let row = Row::read(row)?;
-        let record = row.record(scan.since, &scan.dictionary)?;
-        flows.push((row.id, Stored { cursor: place::cursor(scan.since, row.id), record }));
+    let rows = sqlx::query(AssertSqlSafe(text)).bind(shown::list(ids.iter().copied()));
+    let rows = rows.fetch_all(&mut *scan.transaction).await?;
+    let mut rows = rows.iter().map(Row::read).collect::<Result<Vec<_>, _>>()?;
+    if rows.len() != ids.len() {
+        return Err(broken("a block with flows that there are not"));
     }
-    if ids.is_sorted() {
-        flows.sort_unstable_by_key(|(id, _)| *id);
-    } else {
-        flows.sort_unstable_by_key(|(id, _)| std::cmp::Reverse(*id));
-    }
-    Ok(flows.into_iter().map(|(_, flow)| flow).collect())
+    let places: HashMap<_, _> = ids.into_iter().zip(0..).collect();
+    rows.sort_by_key(|row| places.get(&row.id).copied().unwrap_or(usize::MAX));
+    let shown = Shown::read(&mut scan.transaction, &scan.dictionary, &rows).await?;
+    let flow = |row: &Row| {
+        let cursor = place::cursor(scan.since, row.id);
+        row.record(scan.since, &shown).map(|record| Stored { cursor, record })
+    };
+    rows.iter().map(flow).collect()
 }
 
 /// The ids of a segment that are behind the place where a page begins: from the first up to and

@@ -45,7 +45,7 @@ pub(super) struct Range {
 /// A segment in one transaction, so that nothing changes while it is looked at.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
-    transaction: Transaction<'a, Sqlite>,
+    pub(super) transaction: Transaction<'a, Sqlite>,
     /// Where the segment begins.
     pub(super) since: u64,
     pub(super) dictionary: Dictionary,
@@ -103,11 +103,6 @@ impl<'a> Scan<'a> {
         let mut columns = Columns::new(&mut self.transaction, block, slice).await?;
         let places = self.selection.places(&mut columns).await?;
         Ok((columns, places))
-    }
-
-    /// The connection, in its transaction.
-    pub(super) fn connection(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
     }
 
     /// The time from which on everything is known once the slices down to `slice` were looked at,

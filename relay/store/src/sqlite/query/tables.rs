@@ -19,7 +19,6 @@ impl Tables {
     pub(super) const ENDPOINTS: Self = Self(1 << 3);
     pub(super) const PARTIES: Self = Self(1 << 4);
     pub(super) const INTERFACES: Self = Self(1 << 5);
-    pub(super) const ALL: Self = Self((1 << 6) - 1);
 
     pub(super) fn has(self, table: Self) -> bool {
         self.0 & table.0 != 0

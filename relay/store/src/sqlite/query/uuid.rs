@@ -14,7 +14,6 @@ use super::dictionary::Dictionary;
 use super::place::{instant, next_instant};
 use crate::Query;
 use crate::sqlite::row::{self, broken};
-use crate::sqlite::values::Values as _;
 
 /// Instants of a block that are looked up; if there are more, all its rows are read.
 const FEW: usize = 64;
