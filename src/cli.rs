@@ -5,7 +5,9 @@ use std::ffi::OsString;
 use clap::{ArgMatches, Command};
 
 use crate::exit::{Exit, complain};
-use crate::{collector, completion, config, egress, lab, list, objects, observe, relay, status, version, watch};
+use crate::{
+    collector, completion, config, egress, lab, list, objects, observe, relay, status, store, ui, up, version, watch,
+};
 
 /// Every command with its flags.
 pub(crate) fn command() -> Command {
@@ -23,8 +25,11 @@ pub(crate) fn command() -> Command {
         .subcommand(objects::get_command())
         .subcommand(objects::delete_command())
         .subcommand(config::command())
+        .subcommand(store::command())
+        .subcommand(up::command())
         .subcommand(collector::command())
         .subcommand(relay::command())
+        .subcommand(ui::command())
         .subcommand(lab::command())
         .subcommand(collector::cleanup_command())
         .subcommand(version::command())
@@ -81,8 +86,11 @@ fn dispatch(matches: &ArgMatches) -> anyhow::Result<Exit> {
         Some(("get", matches)) => objects::get(matches),
         Some(("delete", matches)) => objects::delete(matches),
         Some(("config", matches)) => config::run(matches),
+        Some(("store", matches)) => store::run(matches),
+        Some(("up", matches)) => up::run(matches),
         Some(("collector", matches)) => collector::run(matches),
         Some(("relay", matches)) => relay::run(matches),
+        Some(("ui", matches)) => ui::run(matches),
         Some(("lab", matches)) => lab::run(matches),
         Some(("cleanup", matches)) => collector::cleanup(matches),
         Some(("version", _)) => version::run(),

@@ -23,12 +23,12 @@ pub(crate) fn command() -> Command {
         .value_delimiter(',')
         .help("Rules that every node has besides ours: masquerade, forward-drop, ct-invalid-drop");
     let up = Command::new("up")
-        .about("Make the lab: three nodes, their pods, an outside network, collectors and a relay")
+        .about("Make the lab: three nodes, their pods, an outside network; collectors, relay and dashboard")
         .arg(world())
         .arg(firewall)
         .arg(flag("foreground", "Stay, and take the lab down at Ctrl-C"))
         .arg(flag("traffic", "Let the pods resolve and fetch names by themselves (always so with --foreground)"))
-        .arg(flag("without-collectors", "Only the network: neither collectors nor relay"))
+        .arg(flag("without-collectors", "Only the network: neither collectors nor relay nor dashboard"))
         .args(settings::args(Role::Lab));
     let target =
         Arg::new("target").required(true).value_name("POD|NODE").help("A pod, a node, `outside` or `internet`");
@@ -73,27 +73,30 @@ fn up(matches: &ArgMatches, world: &str) -> anyhow::Result<()> {
         world: world.to_owned(),
         binary: std::env::current_exe().context("find this program")?,
         relay_listen: settings.relay_listen,
+        ui_listen: settings.ui_listen,
         firewall: rules.map(|rule| rule.parse()).collect::<anyhow::Result<_>>()?,
         without_collectors: matches.get_flag("without-collectors"),
         traffic: foreground || matches.get_flag("traffic"),
     };
     if foreground {
         return cli::up_foreground(&options, |world| {
-            introduce(world.relay_address().map(|address| address.to_string()).as_deref());
+            introduce(world);
             complain("The lab is up. Ctrl-C takes it down and leaves nothing behind.");
         });
     }
     cli::up(&options)?;
-    let address = World::open(world)?.relay_address().map(|address| address.to_string());
-    introduce(address.as_deref());
+    introduce(&World::open(world)?);
     complain("The lab is up. `tidegate lab down` takes it down and leaves nothing behind.");
     Ok(())
 }
 
 /// Says where to look.
-fn introduce(relay: Option<&str>) {
-    let Some(relay) = relay else { return };
-    complain(&format!("\nrelay on {relay}; try, in another terminal:\n"));
+fn introduce(world: &World) {
+    let Some(relay) = world.relay_address() else { return };
+    if let Some(dashboard) = world.ui_address() {
+        complain(&format!("\ndashboard on http://{dashboard}"));
+    }
+    complain(&format!("relay on {relay}; try, in another terminal:\n"));
     for line in [
         "tidegate lab exec client -- curl -s https://ifconfig.me",
         "tidegate observe --to-fqdn ifconfig.me",

@@ -15,6 +15,9 @@ mod observe;
 mod print;
 mod relay;
 mod status;
+mod store;
+mod ui;
+mod up;
 mod version;
 mod watch;
 

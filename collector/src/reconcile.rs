@@ -37,6 +37,9 @@ const SETTLE: Duration = Duration::from_millis(30);
 /// Longest time without a look at the node's network, changes announced or not.
 const LOOK: Duration = Duration::from_secs(30);
 
+/// A device, by index and name, and what is attached there.
+type Place = (u32, String, Hook);
+
 /// Ports handed out for translations when the endpoint's own is taken.
 const PORTS: (u16, u16) = (1024, 65_535);
 
@@ -179,10 +182,14 @@ impl Reconciler {
             false => overlay::find(&self.network).await.map(Option::unwrap_or_default),
         };
         let overlay_ifindex = *overlay.as_ref().unwrap_or(&0);
+        // A program runs some time before its link is ours to pin, and a death in between takes it
+        // away again. So what replies come in by is pinned before anything is sent that has replies.
+        let entrances = self.attach(self.entrances(&compiled, overlay_ifindex));
         let written = self.write_tables(&compiled, active, overlay_ifindex);
-        let attached = self.attach(&compiled, overlay_ifindex);
+        let endpoints = self.attach(self.endpoints());
+        self.detach_from_gone(overlay_ifindex);
         self.publish(inventory, &compiled);
-        guarded.and(overlay.map(|_| ())).and(written).and(attached)
+        guarded.and(overlay.map(|_| ())).and(entrances).and(written).and(endpoints)
     }
 
     fn guard_egress(&mut self, compiled: &Compiled, active: bool) -> anyhow::Result<()> {
@@ -240,45 +247,59 @@ impl Reconciler {
         Ok(())
     }
 
-    fn attach(&mut self, compiled: &Compiled, overlay_ifindex: u32) -> anyhow::Result<()> {
-        let settings = &self.settings;
+    /// Where packets come in that are for others: the overlay and the uplinks; and what the node
+    /// itself sends and asks.
+    fn entrances(&self, compiled: &Compiled, overlay_ifindex: u32) -> Vec<Place> {
         let view = &self.view;
         // Replies come in where the egress address lives, which need not be the default route's device.
         let egress = |device: &Device| {
             let addresses = view.addresses.get(&device.index).into_iter().flatten();
             addresses.into_iter().any(|address| compiled.status.iter().any(|policy| policy.egress.contains(address)))
         };
-        let named = view.uplinks(&settings.devices).map(|device| device.index);
+        let named = view.uplinks(&self.settings.devices).map(|device| device.index);
         let uplinks: BTreeSet<u32> =
             named.chain(view.devices.values().filter(|device| egress(device)).map(|device| device.index)).collect();
-        let mut places: Vec<(&Device, Hook)> = Vec::new();
-        for device in uplinks.iter().filter_map(|index| view.devices.get(index)) {
-            places.push((device, Hook::UplinkIn));
-            places.push((device, Hook::UplinkOut));
-        }
-        places.extend(view.devices.values().filter(|device| device.loopback).map(|device| (device, Hook::LoopbackIn)));
-        for device in view.endpoint_devices(&settings.endpoint_interfaces) {
-            places.push((device, Hook::PodFrom));
-            places.push((device, Hook::PodTo));
-        }
-        let mut outcome = Ok(());
+        let mut places = Vec::new();
         if overlay_ifindex != 0 {
-            outcome = self.probes.attach(overlay_ifindex, overlay::DEVICE, Hook::OverlayIn);
+            places.push((overlay_ifindex, overlay::DEVICE.to_owned(), Hook::OverlayIn));
         }
-        for (device, hook) in places {
+        for device in uplinks.iter().filter_map(|index| view.devices.get(index)) {
+            places.push((device.index, device.name.clone(), Hook::UplinkIn));
+            places.push((device.index, device.name.clone(), Hook::UplinkOut));
+        }
+        let loopback = view.devices.values().filter(|device| device.loopback);
+        places.extend(loopback.map(|device| (device.index, device.name.clone(), Hook::LoopbackIn)));
+        places
+    }
+
+    fn endpoints(&self) -> Vec<Place> {
+        let devices = self.view.endpoint_devices(&self.settings.endpoint_interfaces);
+        let hooks = |device: &Device| {
+            let name = device.name.clone();
+            [(device.index, name.clone(), Hook::PodFrom), (device.index, name, Hook::PodTo)]
+        };
+        devices.flat_map(hooks).collect()
+    }
+
+    fn attach(&mut self, places: Vec<Place>) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        for (ifindex, device, hook) in places {
             // A veth may be gone again by now; the guard holds the others' door meanwhile.
-            let attached = self.probes.attach(device.index, &device.name, hook);
+            let attached = self.probes.attach(ifindex, &device, hook);
             if outcome.is_ok() {
                 outcome = attached;
             }
         }
+        outcome
+    }
+
+    fn detach_from_gone(&mut self, overlay_ifindex: u32) {
         let mut devices: BTreeMap<u32, String> =
-            view.devices.values().map(|device| (device.index, device.name.clone())).collect();
+            self.view.devices.values().map(|device| (device.index, device.name.clone())).collect();
         if overlay_ifindex != 0 {
             devices.insert(overlay_ifindex, overlay::DEVICE.to_owned());
         }
         self.probes.keep_only(&devices);
-        outcome
     }
 
     fn publish(&self, inventory: Inventory, compiled: &Compiled) {

@@ -25,7 +25,7 @@ fn a_lab_that_is_taken_down_leaves_nothing() {
 fn a_lab_whose_processes_were_all_killed_goes_down_as_well() {
     let Some(lab) = Lab::up() else { return };
     let processes = lab.processes();
-    assert_eq!(processes.len(), 6, "three collectors, the relay, the servers outside and the resolver");
+    assert_eq!(processes.len(), 7, "three collectors, relay, dashboard, the servers outside and the resolver");
     for process in processes {
         kill(process, Signal::SIGKILL).unwrap();
     }
@@ -41,12 +41,12 @@ fn a_foreground_lab_that_was_killed_with_all_it_started_goes_down_as_well() {
         return;
     }
     let lab = Lab { name: World::unique_name() };
-    let mut up = lab.command("up --foreground --relay-listen 127.0.0.1:0");
+    let mut up = lab.command("up --foreground --relay-listen 127.0.0.1:0 --ui-listen 127.0.0.1:0");
     let mut up = up.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    // With traffic of its own, and the relay last but one.
+    // With traffic of its own, and the dashboard last.
     eventually(|| {
         let processes = lab.processes();
-        if processes.len() >= 9 { Ok(()) } else { Err(processes) }
+        if processes.len() >= 10 { Ok(()) } else { Err(processes) }
     });
     for process in lab.processes() {
         kill(process, Signal::SIGKILL).unwrap();
@@ -66,7 +66,7 @@ impl Lab {
     fn up() -> Option<Self> {
         may_run(SUITE).then(|| {
             let lab = Self { name: World::unique_name() };
-            lab.types("up --relay-listen 127.0.0.1:0").done();
+            lab.types("up --relay-listen 127.0.0.1:0 --ui-listen 127.0.0.1:0").done();
             lab
         })
     }

@@ -28,6 +28,7 @@ pub struct Up {
     /// The `tidegate` program: collectors, relay and servers are started from it.
     pub binary: PathBuf,
     pub relay_listen: SocketAddr,
+    pub ui_listen: SocketAddr,
     /// Presets of every node.
     pub firewall: Vec<Preset>,
     /// Neither collectors nor relay.
@@ -65,6 +66,10 @@ pub struct Status {
     pub world: String,
     /// Where the relay listens, if it was started.
     pub relay: Option<SocketAddr>,
+    /// Where the dashboard listens, if it was started.
+    pub ui: Option<SocketAddr>,
+    /// Where the relay stores flows.
+    pub store: String,
     pub rows: Vec<StatusRow>,
 }
 
@@ -122,13 +127,14 @@ pub fn status(world: &str) -> Result<Status> {
         });
     }
     rows.push(StatusRow { process: process(&Role::Outside), ..row("hosts", OUTSIDE) });
-    let relay = world.relay_address();
-    rows.push(StatusRow {
-        address: relay.map_or_else(String::new, |address| address.to_string()),
-        process: process(&Role::Relay),
-        ..row("relay", "relay")
-    });
-    Ok(Status { world: world.name().to_owned(), relay, rows })
+    let (relay, ui) = (world.relay_address(), world.ui_address());
+    for (address, role, kind) in [(relay, Role::Relay, "relay"), (ui, Role::Ui, "ui")] {
+        let address = address.map_or_else(String::new, |address| address.to_string());
+        rows.push(StatusRow { address, process: process(&role), ..row(kind, &role.to_string()) });
+    }
+    let store = world.store_url();
+    rows.push(StatusRow { address: store.clone(), ..row("store", "store") });
+    Ok(Status { world: world.name().to_owned(), relay, ui, store, rows })
 }
 
 impl fmt::Display for Status {
@@ -211,6 +217,7 @@ fn build(options: &Up) -> Result<World> {
     let mut builder = World::builder(&options.world)
         .binary(&options.binary)
         .relay_listen(options.relay_listen)
+        .dashboard(options.ui_listen)
         .firewall_everywhere(&options.firewall)
         .servers_as_processes()
         .progress(progress);

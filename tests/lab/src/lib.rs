@@ -6,7 +6,7 @@
 //! [`world`] is the value that holds it, [`capture`] is the witness outside, [`teardown`]
 //! clears away, and [`cli`] is what people type.
 //!
-//! What is not here: nothing runs in the host's own network namespace but the relay, no
+//! What is not here: nothing runs in the host's own network namespace but relay and dashboard, no
 //! process enters a namespace (threads do), and nothing of Tidegate is linked in: its roles
 //! are started from the program's path.
 

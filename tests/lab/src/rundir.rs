@@ -6,7 +6,8 @@
 //! manifests/            Kubernetes objects, watched by the collectors
 //! nodes/<node>/         state/, collector.sock, collector.log, collector.pid
 //! bpf/<node>/           on a bpffs of the world's own
-//! relay.log relay.pid   outside.log outside.pid   kube-dns.log kube-dns.pid   traffic-<pod>.…
+//! flows/                the relay's store
+//! relay.log relay.pid   ui.log ui.pid   outside.log outside.pid   kube-dns.log kube-dns.pid   traffic-<pod>.…
 //! ca.pem                trust for the outside's HTTPS   resolv.conf   resolv-node.conf
 //! ```
 
@@ -33,6 +34,10 @@ pub struct State {
     pub binary: Option<PathBuf>,
     /// Where the relay listens; the port is the bound one.
     pub relay: Option<std::net::SocketAddr>,
+    /// Whether the relay stores flows.
+    pub stores: bool,
+    /// Where the dashboard listens; the port is the bound one.
+    pub ui: Option<std::net::SocketAddr>,
     pub nodes: Vec<NodeSpec>,
     pub pods: Vec<Pod>,
 }
@@ -69,6 +74,11 @@ impl RunDir {
         self.file("manifests")
     }
 
+    /// The folder of the relay's store.
+    pub fn store(&self) -> PathBuf {
+        self.file("flows")
+    }
+
     pub fn ca(&self) -> PathBuf {
         self.file("ca.pem")
     }
@@ -95,6 +105,7 @@ impl RunDir {
         let stem = match role {
             Role::Collector(node) => self.node(node).join("collector"),
             Role::Relay => self.file("relay"),
+            Role::Ui => self.file("ui"),
             Role::Outside => self.file("outside"),
             Role::KubeDns => self.file("kube-dns"),
             Role::Traffic(pod) => self.file(&format!("traffic-{pod}")),
@@ -120,6 +131,8 @@ pub enum Role {
     /// The collector of this node.
     Collector(String),
     Relay,
+    /// The dashboard.
+    Ui,
     /// The servers of the outside network.
     Outside,
     KubeDns,
@@ -132,6 +145,7 @@ impl std::fmt::Display for Role {
         match self {
             Self::Collector(node) => write!(f, "collector of {node}"),
             Self::Relay => f.write_str("relay"),
+            Self::Ui => f.write_str("dashboard"),
             Self::Outside => f.write_str("outside servers"),
             Self::KubeDns => f.write_str("kube-dns"),
             Self::Traffic(pod) => write!(f, "traffic of {pod}"),

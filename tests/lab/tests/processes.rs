@@ -44,7 +44,8 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.first().map(String::as_str) {
         Some("collector") => play_collector(&args),
-        Some("relay") => play_relay(&args),
+        Some("relay") => play_listener(&args, "--relay-listen"),
+        Some("ui") => play_listener(&args, "--ui-listen"),
         Some("lab") => return play_lab(&args),
         _ => return run_tests(&args),
     }
@@ -85,8 +86,10 @@ fn a_world_that_stays_is_usable_until_it_is_taken_down() {
     let status = cli::status(&trace.world).unwrap();
     let running: Vec<_> =
         status.rows.iter().filter(|row| row.process.starts_with("running")).map(|row| row.name.as_str()).collect();
-    assert_eq!(running, ["control-plane", "worker", "worker2", "kube-dns", "outside", "relay"]);
+    assert_eq!(running, ["control-plane", "worker", "worker2", "kube-dns", "outside", "relay", "dashboard"]);
     assert!(TcpStream::connect(status.relay.unwrap()).is_ok());
+    assert!(TcpStream::connect(status.ui.unwrap()).is_ok());
+    assert_eq!(status.store, format!("sqlite:///run/tidegate/lab/{}/flows", trace.world));
     let table = status.to_string();
     assert!(table.starts_with("KIND") && table.contains("10.244.1.10"), "{table}");
     let exec = |words: &[&str]| {
@@ -97,9 +100,11 @@ fn a_world_that_stays_is_usable_until_it_is_taken_down() {
     assert_eq!(exec(&["sh", "-c", "exit 7"]), 7);
     assert_eq!(exec(&["sh", "-c", "kill -9 $$"]), 137);
     let settings = std::fs::read_to_string(RunDir::of(&trace.world).file("config.yaml")).unwrap();
-    assert!(settings.contains(&status.relay.unwrap().to_string()), "{settings}");
+    for part in [status.relay.unwrap().to_string(), status.ui.unwrap().to_string(), status.store] {
+        assert!(settings.contains(&part), "{part}: {settings}");
+    }
     let roles = trace.roles();
-    assert_eq!(roles.len(), 6);
+    assert_eq!(roles.len(), 7);
     cli::down(&trace.world).unwrap();
     trace.assert_none(&roles);
     cli::down(&trace.world).unwrap();
@@ -111,7 +116,7 @@ fn a_world_that_is_up_is_not_made_twice() {
     cli::up(&trace.options()).unwrap();
     let error = format!("{:#}", cli::up(&trace.options()).unwrap_err());
     assert!(error.contains("up already") && error.contains("lab down"), "{error}");
-    assert_eq!(trace.roles().len(), 6, "the refusal took nothing down");
+    assert_eq!(trace.roles().len(), 7, "the refusal took nothing down");
     cli::down(&trace.world).unwrap();
 }
 
@@ -125,7 +130,7 @@ fn up_clears_away_what_a_killed_world_left() {
     wait_until("the end of the killed roles", PATIENCE, || first.iter().all(|r| !r.is_alive())).unwrap();
     cli::up(&trace.options()).unwrap();
     let second = trace.roles();
-    assert_eq!(second.len(), 6);
+    assert_eq!(second.len(), 7);
     cli::down(&trace.world).unwrap();
     trace.assert_none(&second);
 }
@@ -150,6 +155,12 @@ fn a_collector_can_be_stopped_killed_and_started_again() {
     world.kill_relay().unwrap();
     world.start_relay().unwrap();
     assert_eq!(world.relay_address(), Some(relay));
+    assert_eq!(world.ui_address(), None, "a dashboard is there for those who ask for one");
+    world.start_ui().unwrap();
+    let dashboard = world.ui_address().unwrap();
+    world.kill_ui().unwrap();
+    world.start_ui().unwrap();
+    assert_eq!(world.ui_address(), Some(dashboard));
     world.down().unwrap();
     trace.assert_none(&[]);
 }
@@ -236,6 +247,7 @@ impl Trace {
             world: self.world.clone(),
             binary: own_program(),
             relay_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            ui_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             firewall: Vec::new(),
             without_collectors: false,
             traffic: false,
@@ -261,7 +273,8 @@ impl Trace {
 
     fn roles(&self) -> Vec<ProcessId> {
         let dir = RunDir::of(&self.world);
-        let mut files = vec![dir.file("relay.pid"), dir.file("outside.pid"), dir.file("kube-dns.pid")];
+        let mut files =
+            vec![dir.file("relay.pid"), dir.file("ui.pid"), dir.file("outside.pid"), dir.file("kube-dns.pid")];
         files.extend(["control-plane", "worker", "worker2"].map(|node| dir.node(node).join("collector.pid")));
         files.iter().filter_map(|file| ProcessId::recorded(file)).collect()
     }
@@ -304,11 +317,11 @@ fn play_collector(args: &[String]) {
     signals.wait().unwrap();
 }
 
-fn play_relay(args: &[String]) {
+fn play_listener(args: &[String], flag: &str) {
     let signals = blocked_signals();
-    let listener = TcpListener::bind(value_of(args, "--relay-listen")).unwrap();
+    let listener = TcpListener::bind(value_of(args, flag)).unwrap();
     let mut out = std::io::stdout();
-    writeln!(out, "relay listening on {}", listener.local_addr().unwrap()).unwrap();
+    writeln!(out, "listening on {}", listener.local_addr().unwrap()).unwrap();
     signals.wait().unwrap();
 }
 

@@ -1,7 +1,7 @@
 //! From a description to a running world, in the order in which things depend on each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -15,7 +15,9 @@ use crate::teardown;
 use crate::topology::{INTERNET, NodeSpec, OUTSIDE, PodSpec, default_nodes, default_pods, kube_dns_pod};
 
 /// Where the relay listens unless told otherwise.
-pub(super) const RELAY_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 4245);
+pub(super) const RELAY_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 4245);
+/// Where the dashboard listens unless told otherwise.
+pub(super) const UI_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 12000);
 
 /// The description of a world.
 #[must_use = "a description does nothing until it is built"]
@@ -29,6 +31,8 @@ pub struct Builder {
     binary: Option<PathBuf>,
     collectors: bool,
     relay_listen: SocketAddr,
+    stores: bool,
+    ui_listen: Option<SocketAddr>,
     collector_args: Vec<String>,
     relay_args: Vec<String>,
     servers_as_processes: bool,
@@ -53,6 +57,8 @@ impl Builder {
             binary: None,
             collectors: true,
             relay_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            stores: true,
+            ui_listen: None,
             collector_args: Vec::new(),
             relay_args: Vec::new(),
             servers_as_processes: false,
@@ -113,6 +119,18 @@ impl Builder {
         self.relay_listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
     }
 
+    /// The relay stores nothing.
+    pub fn without_store(mut self) -> Self {
+        self.stores = false;
+        self
+    }
+
+    /// A dashboard at this address on the host; port 0 takes a free one. Without it there is none.
+    pub fn dashboard(mut self, address: SocketAddr) -> Self {
+        self.ui_listen = Some(address);
+        self
+    }
+
     /// Flags for every collector, after the lab's own.
     pub fn collector_args(mut self, args: &[&str]) -> Self {
         self.collector_args.extend(args.iter().map(|&arg| arg.to_owned()));
@@ -155,6 +173,8 @@ impl Builder {
                 owner: Some(ProcessId::own()?),
                 binary: self.binary.clone(),
                 relay: None,
+                stores: self.stores,
+                ui: None,
                 nodes,
                 pods: Vec::new(),
             }),
@@ -163,6 +183,7 @@ impl Builder {
             extra_collector_args: self.collector_args,
             extra_relay_args: self.relay_args,
             relay_listen: self.relay_listen,
+            ui_listen: self.ui_listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             lock: Some(lock),
             down_on_drop: true,
             name: self.name,
@@ -187,6 +208,10 @@ impl Builder {
             world.start_collectors()?;
             report("relay");
             world.start_relay()?;
+            if self.ui_listen.is_some() {
+                report("dashboard");
+                world.start_ui()?;
+            }
         }
         world.write_config()?;
         Ok(world)

@@ -1,10 +1,11 @@
 //! A world: nodes, pods and an outside network on one machine, as one value.
 //!
 //! Building order is [`builder`]; what can be done to a world afterwards is in [`pods`],
-//! [`roles`] and [`exec`].
+//! [`roles`], [`front`] and [`exec`].
 
 mod builder;
 mod exec;
+mod front;
 mod pods;
 mod roles;
 mod stages;
@@ -45,6 +46,7 @@ pub struct World {
     extra_collector_args: Vec<String>,
     extra_relay_args: Vec<String>,
     relay_listen: std::net::SocketAddr,
+    ui_listen: std::net::SocketAddr,
     /// Held by the process that owns the world.
     lock: Option<Lock>,
     down_on_drop: bool,
@@ -70,6 +72,7 @@ impl World {
         ensure!(dir.root().exists(), "lab world {name} is not up; start it with `tidegate lab up`");
         let state = dir.read_state()?;
         let relay_listen = state.relay.unwrap_or(builder::RELAY_LISTEN);
+        let ui_listen = state.ui.unwrap_or(builder::UI_LISTEN);
         Ok(Self {
             name: name.to_owned(),
             dir,
@@ -79,6 +82,7 @@ impl World {
             extra_collector_args: Vec::new(),
             extra_relay_args: Vec::new(),
             relay_listen,
+            ui_listen,
             lock: None,
             down_on_drop: false,
         })

@@ -1,9 +1,10 @@
-//! The processes of a world: collectors, relay and the lab's own servers.
+//! The processes of a world: collectors and the lab's own servers; how every role is started, awaited
+//! and ended.
 
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -51,56 +52,6 @@ impl World {
     /// Where a collector writes its output.
     pub fn collector_log(&self, node: &str) -> PathBuf {
         self.dir.process_files(&Role::Collector(node.to_owned())).0
-    }
-
-    /// Starts the relay on the host and waits until its port accepts.
-    pub fn start_relay(&self) -> Result<()> {
-        let (log, _) = self.dir.process_files(&Role::Relay);
-        let old_log = fs::metadata(&log).map_or(0, |meta| meta.len());
-        let mut args = words(&["relay", "--relay-listen"]);
-        // A relay started again is where its clients look for it.
-        let listen = self.relay_address().unwrap_or(self.relay_listen);
-        args.push(listen.to_string());
-        args.push("--peers".to_owned());
-        args.push(self.peers());
-        if !listen.ip().is_loopback() {
-            args.push("--insecure".to_owned());
-        }
-        args.extend(self.extra_relay_args.iter().cloned());
-        self.launch(Role::Relay, None, args)?;
-        let mut bound = None;
-        self.await_role(&Role::Relay, || {
-            bound = match listen.port() {
-                0 => bound_address(&log, old_log),
-                _ => Some(listen),
-            };
-            bound.is_some_and(|address| TcpStream::connect(address).is_ok())
-        })?;
-        let mut state = self.state();
-        state.relay = bound;
-        self.dir.write_state(&state)
-    }
-
-    /// Asks the relay to end (SIGTERM) and waits until it has.
-    pub fn stop_relay(&self) -> Result<()> {
-        self.stop_role(&Role::Relay)
-    }
-
-    /// Ends the relay at once (SIGKILL).
-    pub fn kill_relay(&self) -> Result<()> {
-        self.end_role(&Role::Relay, Signal::SIGKILL)
-    }
-
-    /// Where the relay listens, once it was started.
-    pub fn relay_address(&self) -> Option<SocketAddr> {
-        self.state().relay
-    }
-
-    /// The relay's peers, as its setting wants them.
-    pub fn peers(&self) -> String {
-        let peer = |name: &str| format!("{name}=unix://{}", self.dir.collector_socket(name).display());
-        let nodes = self.nodes();
-        nodes.iter().map(|node| peer(&node.name)).collect::<Vec<_>>().join(",")
     }
 
     /// A role's process, if it runs.
@@ -194,7 +145,7 @@ impl World {
         self.await_role(&Role::Collector(node.to_owned()), || UnixStream::connect(&socket).is_ok())
     }
 
-    fn launch(&self, role: Role, target: Option<&str>, args: Vec<String>) -> Result<()> {
+    pub(super) fn launch(&self, role: Role, target: Option<&str>, args: Vec<String>) -> Result<()> {
         if let Some(id) = self.running(&role) {
             bail!("the {role} runs already (process {}); stop it first", id.pid);
         }
@@ -221,7 +172,7 @@ impl World {
     }
 
     /// Waits until the role answers, or says with its log why it does not.
-    fn await_role(&self, role: &Role, mut ready: impl FnMut() -> bool) -> Result<()> {
+    pub(super) fn await_role(&self, role: &Role, mut ready: impl FnMut() -> bool) -> Result<()> {
         let (log, _) = self.dir.process_files(role);
         let mut alive = true;
         let waited = wait_until(&format!("readiness of the {role}"), PATIENCE, || {
@@ -237,11 +188,11 @@ impl World {
         waited.with_context(|| log_tail(&log))
     }
 
-    fn stop_role(&self, role: &Role) -> Result<()> {
+    pub(super) fn stop_role(&self, role: &Role) -> Result<()> {
         self.end_role(role, Signal::SIGTERM)
     }
 
-    fn end_role(&self, role: &Role, signal: Signal) -> Result<()> {
+    pub(super) fn end_role(&self, role: &Role, signal: Signal) -> Result<()> {
         let (log, pid_file) = self.dir.process_files(role);
         let id = self.running(role).with_context(|| format!("the {role} does not run"))?;
         id.signal(signal)?;
@@ -272,36 +223,6 @@ fn serving_place(role: &Role) -> Result<&str> {
     }
 }
 
-/// The first loopback address and port that a line with "listen" names behind `skip` bytes.
-fn bound_address(log: &Path, skip: u64) -> Option<SocketAddr> {
-    let bytes = fs::read(log).ok()?;
-    let fresh = bytes.get(usize::try_from(skip).ok()?..)?;
-    listening_address(&String::from_utf8_lossy(fresh))
-}
-
-fn listening_address(text: &str) -> Option<SocketAddr> {
-    let lines = text.lines().filter(|line| line.to_ascii_lowercase().contains("listen"));
-    let part_of_address = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']');
-    lines
-        .flat_map(|line| line.split(move |c| !part_of_address(c)))
-        .filter_map(|word| word.trim_matches(|c| c == ':' || c == '.').parse().ok())
-        .find(|address: &SocketAddr| address.port() != 0)
-}
-
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_relays_port_is_read_from_what_it_prints() {
-        let wanted = Some("127.0.0.1:40123".parse().unwrap());
-        assert_eq!(listening_address("relay listening on 127.0.0.1:40123\n"), wanted);
-        assert_eq!(listening_address("INFO starting\nINFO listening address=127.0.0.1:40123 peers=3\n"), wanted);
-        assert_eq!(listening_address("{\"msg\":\"listening\",\"at\":\"127.0.0.1:40123\"}"), wanted);
-        assert_eq!(listening_address("will listen on 127.0.0.1:0\n"), None);
-    }
 }

@@ -69,6 +69,8 @@ impl World {
             "relay-listen": relay,
             "server": relay,
             "peers": self.peers(),
+            "store": self.store_url(),
+            "ui-listen": self.ui_address().unwrap_or(self.ui_listen),
         });
         let text = serde_yaml_ng::to_string(&config).context("cannot encode the world's settings")?;
         write_atomically(&self.dir.file("config.yaml"), text.as_bytes())
