@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use nix::mount::{MsFlags, mount};
 
-use super::World;
+use super::{World, front};
 use crate::firewall::Preset;
 use crate::netns::Netns;
 use crate::process::write_atomically;
@@ -70,6 +70,7 @@ impl World {
             "server": relay,
             "peers": self.peers(),
             "store": self.store_url(),
+            "retention-size": front::STORE_SIZE,
             "ui-listen": self.ui_address().unwrap_or(self.ui_listen),
         });
         let text = serde_yaml_ng::to_string(&config).context("cannot encode the world's settings")?;
