@@ -3,7 +3,8 @@
 use std::io::{self, Write as _};
 
 use anyhow::Context as _;
-use clap::{ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command};
+use tidegate_lab::cli::DEFAULT_WORLD;
 use tidegate_ops::settings::{self, Role};
 use tidegate_ops::{logs, stop};
 
@@ -22,8 +23,10 @@ pub(crate) fn command() -> Command {
 
 /// `cleanup` with the settings that say where things are.
 pub(crate) fn cleanup_command() -> Command {
+    let world = Arg::new("world").long("world").value_name("NAME").default_value(DEFAULT_WORLD);
     Command::new("cleanup")
         .about("Remove everything of Tidegate from this machine's kernel: programs, pins, device, guard; and a lab")
+        .arg(world.help("Name of the lab"))
         .args(settings::args(Role::Collector))
 }
 
@@ -48,10 +51,11 @@ pub(crate) fn run(matches: &ArgMatches) -> anyhow::Result<Exit> {
 /// When something of ours is there and cannot be removed.
 pub(crate) fn cleanup(matches: &ArgMatches) -> anyhow::Result<Exit> {
     let settings = settings::resolve(matches, Role::Collector)?;
-    tidegate_lab::cli::down(tidegate_lab::cli::DEFAULT_WORLD)?;
+    let world = matches.get_one::<String>("world").map_or(DEFAULT_WORLD, String::as_str);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("start the runtime")?;
     for line in runtime.block_on(tidegate_collector::cleanup(&settings))? {
         writeln!(io::stdout(), "{line}")?;
     }
+    tidegate_lab::cli::down(world)?;
     Ok(Exit::Done)
 }

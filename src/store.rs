@@ -133,7 +133,7 @@ async fn prune(folder: &Path, settings: &Settings, dry_run: bool) -> anyhow::Res
     store.close().await;
     let done = outcome?;
     Ok(match (done.removed, dry_run) {
-        (0, _) => format!("nothing to remove: kept are {}\n", kept(settings)),
+        (0, _) => format!("nothing to remove: what is kept is {}, and the newest segment always\n", kept(settings)),
         (segments, true) => {
             format!("would remove {} flows in {segments} segments, {}\n", done.removed_flows, size(done.freed))
         }

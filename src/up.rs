@@ -103,35 +103,45 @@ impl Parts {
         }
     }
 
-    /// Serves until `stop` is set or a part ends; then ends the others.
     async fn serve(self, stop: stop::Signal) -> anyhow::Result<()> {
+        let Self { relay, ui, collector } = self;
         let (trigger, ending) = stop::Signal::manual();
         let mut parts = JoinSet::new();
-        let (until, collector) = (ending.clone(), self.collector);
+        let until = ending.clone();
         parts.spawn(async { ("collector", collector.serve(until).await) });
-        let (until, relay) = (ending.clone(), self.relay);
+        let until = ending.clone();
         parts.spawn(async { ("relay", relay.serve(until).await) });
-        let ui = self.ui;
         parts.spawn(async { ("dashboard", ui.serve(ending).await) });
-        let mut outcome = tokio::select! {
-            () = stop.wait() => Ok(()),
-            Some(ended) = parts.join_next() => match cause(ended) {
-                (part, Ok(())) => Err(anyhow::anyhow!("the {part} ended by itself: see the log above")),
-                (part, Err(error)) => Err(error.context(format!("the {part} ended"))),
-            },
-        };
-        trigger.stop();
-        while let Some(ended) = parts.join_next().await {
-            let (part, ended) = cause(ended);
-            outcome = outcome.and(ended.with_context(|| format!("the {part} did not end well")));
-        }
-        outcome
+        together(parts, trigger, stop).await
     }
 }
 
-/// Which part ended, and why.
-fn cause(ended: Result<(&'static str, anyhow::Result<()>), JoinError>) -> (&'static str, anyhow::Result<()>) {
-    ended.unwrap_or_else(|panic| ("program", Err(anyhow::Error::new(panic))))
+/// A part's name, and how it ended.
+type Ended = (&'static str, anyhow::Result<()>);
+
+/// Waits until `stop` is set or a part ends; then ends them all by `trigger`.
+///
+/// # Errors
+/// With the cause when a part ended by itself, or did not end well.
+async fn together(mut parts: JoinSet<Ended>, trigger: stop::Trigger, stop: stop::Signal) -> anyhow::Result<()> {
+    let mut outcome = tokio::select! {
+        () = stop.wait() => Ok(()),
+        Some(ended) = parts.join_next() => match told(ended) {
+            (part, Ok(())) => Err(anyhow::anyhow!("the {part} ended by itself: see the log above")),
+            (part, Err(error)) => Err(error.context(format!("the {part} ended"))),
+        },
+    };
+    trigger.stop();
+    while let Some(ended) = parts.join_next().await {
+        let (part, ended) = told(ended);
+        outcome = outcome.and(ended.with_context(|| format!("the {part} did not end well")));
+    }
+    outcome
+}
+
+/// What a task told; one that panicked tells nothing, and the panic itself is in the log.
+fn told(ended: Result<Ended, JoinError>) -> Ended {
+    ended.unwrap_or_else(|panic| ("part that panicked", Err(anyhow::Error::new(panic))))
 }
 
 /// The address under which this machine itself reaches what listens on `address`.
@@ -142,4 +152,44 @@ fn reachable(address: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, address.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_part_that_fails_ends_the_others_and_is_named_with_its_cause() {
+        let (trigger, ending) = stop::Signal::manual();
+        let (_held, stop) = stop::Signal::manual();
+        let mut parts = JoinSet::new();
+        parts.spawn(async move {
+            ending.wait().await;
+            ("relay", Ok(()))
+        });
+        parts.spawn(async { ("collector", Err(anyhow::anyhow!("the sweep thread ended"))) });
+        let error = together(parts, trigger, stop).await.unwrap_err();
+        assert_eq!(format!("{error:#}"), "the collector ended: the sweep thread ended");
+    }
+
+    #[tokio::test]
+    async fn parts_that_are_told_to_end_have_ended_well() {
+        let (trigger, ending) = stop::Signal::manual();
+        let (os, stop) = stop::Signal::manual();
+        let mut parts = JoinSet::new();
+        parts.spawn(async move {
+            ending.wait().await;
+            ("relay", Ok(()))
+        });
+        os.stop();
+        together(parts, trigger, stop).await.unwrap();
+    }
+
+    #[test]
+    fn what_listens_everywhere_is_reached_on_loopback() {
+        let of = |text: &str| reachable(text.parse().unwrap()).to_string();
+        assert_eq!(of("0.0.0.0:4245"), "127.0.0.1:4245");
+        assert_eq!(of("[::]:4245"), "[::1]:4245");
+        assert_eq!(of("192.0.2.7:1"), "192.0.2.7:1");
+    }
 }

@@ -93,7 +93,8 @@ impl Recording {
         let pool = Pool::new("default", &peers).expect("usable addresses");
         let (stop, stopped) = Signal::manual();
         pool.watch(&stopped);
-        let keep = Keep { age: Duration::from_secs(3600), bytes: 1 << 30 };
+        // The tests' flows are from 1970.
+        let keep = Keep { age: Duration::from_secs(u64::from(u32::MAX)), bytes: 1 << 30 };
         let recorder = Recorder::new(store.clone(), "memory".to_owned(), keep);
         let task = tokio::spawn(recorder.clone().run(pool, stopped));
         Self { recorder, task, stop }

@@ -83,7 +83,14 @@ async fn live(seed: u64, ground: Ground) {
             3 => {
                 recording.kill().await;
                 drop(store);
-                node.emit(dice.roll(50) as u64);
+                for _ in 0..dice.roll(4) {
+                    node.emit(dice.roll(50) as u64);
+                    match dice.roll(4) {
+                        0 => node.restart(),
+                        1 => node.forget_all_but(dice.roll(40)),
+                        _ => {}
+                    }
+                }
                 store = ground.open().await;
                 recording = start(&nodes, &store);
             }

@@ -3,7 +3,7 @@
 use tidegate_flow::Filter;
 use tidegate_flow::filter::{AddressSet, Condition, Pattern, PodPattern, Protocol, Side};
 use tidegate_flow::flow::uuid_text;
-use tidegate_store::{Order, Query, Span};
+use tidegate_store::{Order, Query, Span, StoreError};
 
 use super::walk::{agree, same_flows, walk};
 use super::{Engine, Given, everything};
@@ -92,13 +92,18 @@ pub async fn hostile_filters_are_answered(engine: &dyn Engine) {
         one(Condition::DnsQuery(vec![expression])),
         one(Condition::Protocol(vec![Protocol::Absent; 1_000])),
         one(Condition::IpVersion(vec![])),
-        Query { allow: vec![Filter::default(); 500], deny: vec![], ..everything() },
+        Query { allow: vec![Filter::default(); 200], deny: vec![], ..everything() },
         Query { allow: vec![], deny: vec![Filter::default()], ..everything() },
         Query { allow: vec![Filter { conditions: vec![Condition::Never; 1_000] }; 100], ..everything() },
-        Query { deny: (0..300).map(|n| port_or_proxy(n, &expected)).collect(), ..everything() },
+        Query { deny: (0..250).map(|n| port_or_proxy(n, &expected)).collect(), ..everything() },
     ];
     for query in questions {
         agree(&*given.store, &expected, &query).await;
+    }
+    // More filters than anybody needs may be refused, and must not bring the store down.
+    let many = Query { allow: vec![port_or_proxy(0, &expected); 50_000], ..everything() };
+    if let Err(error) = given.store.histogram(&many, 10, None).await {
+        assert!(matches!(error, StoreError::Invalid(_)), "{error}");
     }
 }
 

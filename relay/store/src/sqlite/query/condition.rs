@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tidegate_flow::filter::{Condition, Side};
 use tidegate_flow::flow::{Counters, Direction, Dns, Event, Flow, L4, Party, Point, Verdict};
@@ -65,20 +66,35 @@ impl Set {
     }
 }
 
-/// Whether a flow may meet the condition, going by the dictionaries of [`Tables::to_begin`] alone.
-pub(super) fn is_possible(condition: &Condition, all: &Dictionary) -> bool {
-    values(condition, all).is_none_or(|holds| holds.contains(&true))
+/// A condition, until nobody wants to know any more: it may have more values than can be tried in a
+/// moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked<'a> {
+    pub(super) condition: &'a Condition,
+    /// Set when the answer is no longer waited for; then it is of no meaning.
+    pub(super) stop: &'a AtomicBool,
+}
+
+impl Asked<'_> {
+    fn holds(self, flow: &Flow) -> bool {
+        !self.stop.load(Ordering::Relaxed) && self.condition.holds(flow)
+    }
+}
+
+/// Whether a flow may meet the condition, going by the dictionaries of [`super::tables::Tables::to_begin`] alone.
+pub(super) fn is_possible(asked: Asked<'_>, all: &Dictionary) -> bool {
+    values(asked, all).is_none_or(|holds| holds.contains(&true))
 }
 
 /// For each address, name or endpoint, whichever the condition is about, whether it holds for a
 /// side that has it; none: it is about something else.
-fn values(condition: &Condition, all: &Dictionary) -> Option<Vec<bool>> {
+fn values(asked: Asked<'_>, all: &Dictionary) -> Option<Vec<bool>> {
     let mut flow = nothing();
-    match condition {
+    match asked.condition {
         Condition::Address(..) => Some(all.ips.set(false, |ip| {
             flow.source.address = *ip;
             flow.destination.address = *ip;
-            condition.holds(&flow)
+            asked.holds(&flow)
         })),
         Condition::Fqdn(..) => {
             flow.source.names.push(name(""));
@@ -86,7 +102,7 @@ fn values(condition: &Condition, all: &Dictionary) -> Option<Vec<bool>> {
             Some(all.fqdns.set(false, |fqdn| {
                 flow.source.names[0].fqdn = fqdn.clone();
                 flow.destination.names[0].fqdn = fqdn.clone();
-                condition.holds(&flow)
+                asked.holds(&flow)
             }))
         }
         Condition::Pod(..)
@@ -96,7 +112,7 @@ fn values(condition: &Condition, all: &Dictionary) -> Option<Vec<bool>> {
         | Condition::Cluster(..) => Some(all.endpoints.set(false, |endpoint| {
             flow.source.endpoint = endpoint.clone();
             flow.destination.endpoint = endpoint.clone();
-            condition.holds(&flow)
+            asked.holds(&flow)
         })),
         _ => None,
     }
@@ -104,12 +120,12 @@ fn values(condition: &Condition, all: &Dictionary) -> Option<Vec<bool>> {
 
 /// The tests that hold together exactly if the condition holds. `ids` are those of the flows whose
 /// UUIDs are asked for, as far as they are in the segment.
-pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128, i64>) -> Vec<Test> {
+pub(super) fn tests(asked: Asked<'_>, all: &Dictionary, ids: &HashMap<u128, i64>) -> Vec<Test> {
     let test = |column, values| Test { column, set: Set::Values(values) };
     let mut flow = nothing();
-    match condition {
+    match asked.condition {
         Condition::Address(side, _) => {
-            let holds = values(condition, all).unwrap_or_default();
+            let holds = values(asked, all).unwrap_or_default();
             vec![test(column(*side), parties(all, |party| at(&holds, party.ip)))]
         }
         Condition::Pod(side, _)
@@ -117,21 +133,21 @@ pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128,
         | Condition::Identity(side, _)
         | Condition::Workload(side, _)
         | Condition::Cluster(side, _) => {
-            let holds = values(condition, all).unwrap_or_default();
+            let holds = values(asked, all).unwrap_or_default();
             vec![test(column(*side), parties(all, |party| at(&holds, party.endpoint)))]
         }
         Condition::Fqdn(side, _) => {
-            let one = values(condition, all).unwrap_or_default();
+            let one = values(asked, all).unwrap_or_default();
             // Any of a party's names will do.
             let holds = all.names.set(|list| list.iter().any(|name| at(&one, name.fqdn)));
             vec![test(column(*side), parties(all, |party| at(&holds, party.names)))]
         }
         Condition::Service(side, _) => {
-            let none = condition.holds(&flow);
+            let none = asked.holds(&flow);
             let holds = all.services.set(none, |service| {
                 flow.source.service = Some(service.clone());
                 flow.destination.service = Some(service.clone());
-                condition.holds(&flow)
+                asked.holds(&flow)
             });
             vec![test(column(*side), parties(all, |party| at(&holds, party.service)))]
         }
@@ -140,7 +156,7 @@ pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128,
                 all.endpoints.get(party.endpoint).is_some_and(|endpoint| {
                     flow.destination.endpoint = endpoint.clone();
                     flow.destination.names = if party.names == 0 { Vec::new() } else { vec![name("")] };
-                    condition.holds(&flow)
+                    asked.holds(&flow)
                 })
             };
             vec![test(Column::Destination, parties(all, holds))]
@@ -157,16 +173,13 @@ pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128,
         | Condition::DropReason(_)
         | Condition::DnsRcode(_)
         | Condition::Encrypted(_)
-        | Condition::Never => vec![test(Column::Kind, kinds(all, |flow| condition.holds(flow)))],
+        | Condition::Never => vec![test(Column::Kind, kinds(all, |flow| asked.holds(flow)))],
         Condition::Outcome(outcomes) => {
             vec![test(Column::Outcome, set(outcomes.iter().map(|outcome| *outcome as u16..=*outcome as u16)))]
         }
         Condition::Egress(_) => {
             flow.reply = Some(false);
-            vec![
-                test(Column::Kind, kinds(all, is_no_reply)),
-                test(Column::Translation, translations(all, flow, condition)),
-            ]
+            vec![test(Column::Kind, kinds(all, is_no_reply)), test(Column::Translation, translations(all, flow, asked))]
         }
         Condition::SnatPort(ports) => {
             let has_port = |ids: &TranslationIds| ids.egress_ip != 0;
@@ -177,28 +190,28 @@ pub(super) fn tests(condition: &Condition, all: &Dictionary, ids: &HashMap<u128,
             ]
         }
         Condition::EgressPolicy(_) | Condition::EgressGateway(_) => {
-            vec![test(Column::Translation, translations(all, flow, condition))]
+            vec![test(Column::Translation, translations(all, flow, asked))]
         }
         Condition::NodeName(_) | Condition::NodeLabel(_) => {
             let holds = all.nodes.set(false, |node| {
                 flow.node = node.clone();
-                condition.holds(&flow)
+                asked.holds(&flow)
             });
             vec![test(Column::Origin, all.origins.set(false, |(node, _)| at(&holds, *node)))]
         }
         Condition::Interface(_) => {
-            let none = condition.holds(&flow);
+            let none = asked.holds(&flow);
             let holds = all.interfaces.set(none, |interface| {
                 flow.interface = Some(interface.clone());
-                condition.holds(&flow)
+                asked.holds(&flow)
             });
             vec![test(Column::Interface, holds)]
         }
         Condition::DnsQuery(_) => {
-            let none = condition.holds(&flow);
+            let none = asked.holds(&flow);
             let holds = all.fqdns.set(none, |fqdn| {
                 flow.dns = Some(message(fqdn, 0));
-                condition.holds(&flow)
+                asked.holds(&flow)
             });
             vec![test(Column::Query, holds)]
         }
@@ -222,13 +235,13 @@ fn parties(all: &Dictionary, holds: impl FnMut(&PartyIds) -> bool) -> Vec<bool> 
 }
 
 /// For each translation, whether the condition holds for `flow` with it.
-fn translations(all: &Dictionary, mut flow: Flow, condition: &Condition) -> Vec<bool> {
+fn translations(all: &Dictionary, mut flow: Flow, asked: Asked<'_>) -> Vec<bool> {
     let mut id = 0;
-    let none = condition.holds(&flow);
+    let none = asked.holds(&flow);
     all.translations.set(none, |_| {
         id += 1;
         flow.translation = all.translation(id);
-        condition.holds(&flow)
+        asked.holds(&flow)
     })
 }
 

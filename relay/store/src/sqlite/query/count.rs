@@ -1,5 +1,7 @@
 //! Counting, the newest flows first.
 
+use std::sync::Arc;
+
 use super::block::Column;
 use super::cache::forget;
 use super::columns::Columns;
@@ -41,7 +43,7 @@ pub(super) trait Counter: Sync {
 /// Counts what a question is about, and yields the time from which on everything is counted.
 pub(super) async fn count<C: Counter>(
     segments: &Segments,
-    query: &Query,
+    query: &Arc<Query>,
     budget: Budget,
     counter: &mut C,
 ) -> Result<u64, StoreError> {
@@ -69,7 +71,7 @@ pub(super) async fn count<C: Counter>(
 async fn part<C: Counter>(
     segment: &Segment,
     reader: &mut Reader,
-    query: &Query,
+    query: &Arc<Query>,
     budget: Budget,
     counter: &mut C,
 ) -> Result<Option<u64>, sqlx::Error> {

@@ -11,7 +11,7 @@ use super::block::Column;
 use super::columns::Columns;
 use super::count::{Counter, count};
 use super::dictionary::Dictionary;
-use super::scan::Budget;
+use super::scan::{self, Budget};
 use super::selection::Places;
 use super::tables::Tables;
 use crate::sqlite::row::{Kind, broken};
@@ -28,7 +28,8 @@ pub(in crate::sqlite) async fn facets(
     budget: Option<Duration>,
 ) -> Result<Facets, StoreError> {
     let mut sums = Sums { fields: fields.to_vec(), values: vec![HashMap::new(); fields.len()] };
-    let complete_since = count(segments, query, Budget::new(budget), &mut sums).await?.max(query.span.since);
+    let query = scan::asked(query)?;
+    let complete_since = count(segments, &query, Budget::new(budget), &mut sums).await?.max(query.span.since);
     let prefix = prefix.to_lowercase();
     let facets =
         sums.fields.iter().zip(sums.values).map(|(field, values)| most_frequent(*field, values, limit, &prefix));

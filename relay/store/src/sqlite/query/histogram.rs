@@ -9,7 +9,7 @@ use super::block::Column;
 use super::columns::Columns;
 use super::count::{Counter, count};
 use super::dictionary::Dictionary;
-use super::scan::Budget;
+use super::scan::{self, Budget};
 use super::selection::Places;
 use super::tables::Tables;
 use super::{place, step};
@@ -33,9 +33,10 @@ pub(in crate::sqlite) async fn histogram(
     if buckets == 0 {
         return Err(StoreError::Invalid("a histogram has at least one bucket".to_owned()));
     }
-    let span = Span { until: query.span.until.min(Span::ALL.until), ..query.span };
+    let query = scan::asked(query)?;
+    let span = query.span;
     if span.until <= span.since {
-        let since = query.span.since;
+        let since = span.since;
         return Ok(Histogram { since, step: 1, buckets: Vec::new(), complete_since: since, rollup: false });
     }
     let (step, since) = step::choose(span, buckets.min(MOST_BUCKETS));
@@ -49,7 +50,6 @@ pub(in crate::sqlite) async fn histogram(
         add_up(segments, minutes, &mut buckets).await?;
         minutes.since
     } else {
-        let query = Query { span, ..query.clone() };
         count(segments, &query, Budget::new(budget), &mut buckets).await?
     };
     let Buckets { since, step, buckets } = buckets;

@@ -1,13 +1,14 @@
 //! Pages of flows.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use sqlx::AssertSqlSafe;
 
 use super::block::Column;
 use super::cache::forget;
 use super::place;
-use super::scan::{Budget, Range, Scan};
+use super::scan::{self, Budget, Range, Scan};
 use super::shown::{self, Shown};
 use super::tables::Tables;
 use crate::sqlite::connect::Reader;
@@ -27,6 +28,7 @@ pub(in crate::sqlite) async fn page(
     if request.limit == 0 {
         return Err(StoreError::Invalid("a page holds at least one flow".to_owned()));
     }
+    let query = &scan::asked(query)?;
     let budget = Budget::new(request.budget);
     let mut list = segments.of(query.span);
     list.retain(|segment| {
@@ -50,7 +52,7 @@ pub(in crate::sqlite) async fn page(
         }
         let Some(mut reader) = segments.read(segment).await? else { continue };
         // One more than a page holds tells whether there is a next one.
-        let missing = request.limit + 1 - page.flows.len();
+        let missing = request.limit.saturating_add(1) - page.flows.len();
         let part = part(segment, &mut reader, query, request, missing, budget).await;
         forget(&segments.all());
         let (flows, stopped) = match part {
@@ -79,7 +81,7 @@ pub(in crate::sqlite) async fn page(
 async fn part(
     segment: &Segment,
     reader: &mut Reader,
-    query: &Query,
+    query: &Arc<Query>,
     request: &PageRequest,
     missing: usize,
     budget: Budget,

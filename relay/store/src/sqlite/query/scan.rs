@@ -1,5 +1,7 @@
 //! A segment as one question sees it: its blocks, slice by slice, and which of their flows are meant.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::{Connection as _, Sqlite, SqliteConnection, Transaction};
@@ -12,7 +14,7 @@ use super::slice::{BlockRef, Slice, Slices};
 use super::tables::Tables;
 use super::{block, uuid};
 use crate::sqlite::segments::Segment;
-use crate::{Order, Query, Span};
+use crate::{Order, Query, Span, StoreError};
 
 /// How long a question may look.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +29,25 @@ impl Budget {
     pub(super) fn is_spent(&self) -> bool {
         self.0.is_some_and(|end| Instant::now() >= end)
     }
+}
+
+/// Filters of a question at most: each costs memory in proportion to a segment's dictionaries.
+const MOST_FILTERS: usize = 256;
+
+/// The question to be asked, with a span whose end SQL can tell.
+///
+/// # Errors
+/// When it has more filters than can be tried.
+pub(super) fn asked(query: &Query) -> Result<Arc<Query>, StoreError> {
+    let filters = query.allow.len() + query.deny.len();
+    if filters > MOST_FILTERS {
+        let reason = format!(
+            "a question has at most {MOST_FILTERS} filters, this one has {filters}; put values of one key into one filter"
+        );
+        return Err(StoreError::Invalid(reason));
+    }
+    let span = Span { until: query.span.until.min(Span::ALL.until), ..query.span };
+    Ok(Arc::new(Query { span, ..query.clone() }))
 }
 
 /// Which ids of a segment are looked at, and how.
@@ -59,7 +80,7 @@ impl<'a> Scan<'a> {
     pub(super) async fn new(
         connection: &'a mut SqliteConnection,
         segment: &Segment,
-        query: &Query,
+        query: &Arc<Query>,
         range: Range,
         tables: Option<Tables>,
     ) -> Result<Option<Self>, sqlx::Error> {
@@ -69,7 +90,8 @@ impl<'a> Scan<'a> {
         if filtered {
             let to_begin = conditions().map(Tables::to_begin).collect();
             let dictionary = segment.cache.dictionary(&mut transaction, to_begin).await?;
-            if !selection::is_possible(query, &dictionary) {
+            let query = query.clone();
+            if !apart(move |stop| selection::is_possible(&query, &dictionary, stop)).await {
                 return Ok(None);
             }
         }
@@ -82,7 +104,8 @@ impl<'a> Scan<'a> {
         if filtered {
             let (low, high) = ids(segment.since, query.span);
             let uuids = uuid::find(&mut transaction, &dictionary, &uuid::named(query), low, high).await?;
-            match Selection::new(query, &dictionary, &uuids) {
+            let (query, dictionary) = (query.clone(), dictionary.clone());
+            match apart(move |stop| Selection::new(&query, &dictionary, &uuids, stop)).await {
                 Some(some) => selection = some,
                 None => return Ok(None),
             }
@@ -109,6 +132,27 @@ impl<'a> Scan<'a> {
     /// newest first.
     pub(super) fn known_since(&self, slice: &Slice) -> u64 {
         place::time(self.since, slice.low)
+    }
+}
+
+/// Does work that may take long where it keeps nobody waiting. It is told to stop when nobody waits
+/// for it.
+async fn apart<T: Send + 'static>(work: impl FnOnce(&AtomicBool) -> T + Send + 'static) -> T {
+    struct Told(Arc<AtomicBool>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let told = Told(Arc::default());
+    let stop = told.0.clone();
+    match tokio::task::spawn_blocking(move || work(&stop)).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // The runtime ends, and with it whoever waits.
+            Err(_) => std::future::pending().await,
+        },
     }
 }
 

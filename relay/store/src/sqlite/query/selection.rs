@@ -1,12 +1,13 @@
 //! Which flows of a segment a question is about, decided by their columns.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 
 use tidegate_flow::Filter;
 
 use super::block::Column;
 use super::columns::Columns;
-use super::condition::{self, Set, Test, tests};
+use super::condition::{self, Asked, Set, Test, tests};
 use super::dictionary::Dictionary;
 use crate::Query;
 
@@ -63,15 +64,14 @@ impl Selection {
 
     /// What is asked of a segment with these dictionaries, and with these ids of the UUIDs asked
     /// for. None: it has no such flow.
-    pub(super) fn new(query: &Query, all: &Dictionary, ids: &HashMap<u128, i64>) -> Option<Self> {
-        let filters =
-            |filters: &[Filter]| filters.iter().filter_map(|filter| one(filter, all, ids)).collect::<Vec<_>>();
-        let allow = filters(&query.allow);
-        let deny = filters(&query.deny);
+    pub(super) fn new(query: &Query, all: &Dictionary, ids: &HashMap<u128, i64>, stop: &AtomicBool) -> Option<Self> {
+        let one = |filter| one(filter, all, ids, stop);
+        let allow: Vec<_> = query.allow.iter().filter_map(one).collect();
+        let deny: Vec<_> = query.deny.iter().filter_map(one).collect();
         if deny.iter().any(Vec::is_empty) || (allow.is_empty() && !query.allow.is_empty()) {
             return None;
         }
-        // A filter without a test left allows everything.
+        // A filter without a condition allows everything.
         let allow = (!allow.is_empty() && !allow.iter().any(Vec::is_empty)).then_some(allow);
         Some(Self { allow, deny })
     }
@@ -100,15 +100,17 @@ impl Selection {
 }
 
 /// Whether a flow may be meant, going by what is needed to begin alone.
-pub(super) fn is_possible(query: &Query, all: &Dictionary) -> bool {
-    let fits = |filter: &Filter| filter.conditions.iter().all(|condition| condition::is_possible(condition, all));
+pub(super) fn is_possible(query: &Query, all: &Dictionary, stop: &AtomicBool) -> bool {
+    let fits = |filter: &Filter| {
+        filter.conditions.iter().all(|condition| condition::is_possible(Asked { condition, stop }, all))
+    };
     query.allow.is_empty() || query.allow.iter().any(fits)
 }
 
 /// The tests of a filter, the rarest first; none: it matches nothing in the segment.
-fn one(filter: &Filter, all: &Dictionary, ids: &HashMap<u128, i64>) -> Option<Vec<Test>> {
+fn one(filter: &Filter, all: &Dictionary, ids: &HashMap<u128, i64>, stop: &AtomicBool) -> Option<Vec<Test>> {
     let mut left: Vec<Test> = Vec::new();
-    for test in filter.conditions.iter().flat_map(|condition| tests(condition, all, ids)) {
+    for test in filter.conditions.iter().flat_map(|condition| tests(Asked { condition, stop }, all, ids)) {
         match left.iter_mut().find(|other| other.column == test.column) {
             Some(other) => other.set.intersect(&test.set),
             None => left.push(test),
