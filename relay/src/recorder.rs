@@ -170,13 +170,13 @@ impl Recorder {
             tasks.spawn(Source::new(peer.clone(), self.clone(), out.clone()).run());
         }
         tasks.spawn(retention::run(self.clone()));
-        drop(out);
         let mut writer = pin!(Writer { recorder: self.clone(), queue }.run());
         tokio::select! {
-            () = &mut writer => {}
+            () = &mut writer => unreachable!("it ends with the last sender, and `out` is one, also without a peer"),
             () = stop.wait() => {}
         }
         tasks.shutdown().await;
+        drop(out);
         if timeout(LAST_BATCH, writer).await.is_err() {
             tracing::warn!("the last flows were not stored; the collectors have them");
         }

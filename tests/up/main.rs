@@ -88,14 +88,14 @@ fn what_a_kill_leaves_is_removed_by_cleanup_and_not_while_it_is_at_work() {
     let refused = machine.cleans_up().refused();
     assert!(refused.contains("another collector uses it"), "{refused}");
     assert_eq!(machine.traces_in_kernel(), ["pins"]);
-    up.is_killed();
+    up.dies();
     assert_eq!(machine.traces_in_kernel(), ["pins"], "a death cleans nothing up");
     machine.cleans_up().done();
     assert_eq!(machine.traces_in_kernel(), Vec::<&str>::new());
     assert!(!machine.socket().exists());
     // And what was left is no hindrance either.
     let up = machine.up(&[]);
-    up.is_killed();
+    up.dies();
     machine.up(&[]).stops();
     assert_eq!(machine.traces_in_kernel(), Vec::<&str>::new());
 }
@@ -262,7 +262,7 @@ impl Up {
         assert!(status.success(), "{status}: {}", fs::read_to_string(&self.log).unwrap());
     }
 
-    fn is_killed(mut self) {
+    fn dies(mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
