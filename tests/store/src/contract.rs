@@ -9,11 +9,11 @@ pub mod page;
 mod walk;
 
 use std::fmt::Debug;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tempfile::TempDir;
 use tidegate_store::{Appended, Batch, FlowStore, Query, Record, Retention, Span};
 
 use crate::{Expected, Shape, Traffic};
@@ -73,7 +73,7 @@ macro_rules! contract {
 #[derive(Debug)]
 pub(crate) struct Given<'a> {
     engine: &'a dyn Engine,
-    folder: Folder,
+    folder: TempDir,
     parts: Parts,
     pub(crate) store: Arc<dyn FlowStore>,
     pub(crate) records: Vec<Record>,
@@ -82,8 +82,8 @@ pub(crate) struct Given<'a> {
 impl<'a> Given<'a> {
     /// An empty store with small segments.
     pub(crate) async fn nothing(engine: &'a dyn Engine) -> Self {
-        let folder = Folder::new();
-        let store = engine.open(&folder.0, SMALL).await;
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let store = engine.open(folder.path(), SMALL).await;
         Self { engine, folder, parts: SMALL, store, records: Vec::new() }
     }
 
@@ -106,7 +106,7 @@ impl<'a> Given<'a> {
     /// Closes the store and opens it again.
     pub(crate) async fn reopen(&mut self) {
         self.store.close().await;
-        self.store = self.engine.open(&self.folder.0, self.parts).await;
+        self.store = self.engine.open(self.folder.path(), self.parts).await;
     }
 
     /// Finishes every segment but the newest.
@@ -133,25 +133,4 @@ pub(crate) fn traffic(count: usize) -> Vec<Record> {
 /// The question about everything.
 pub(crate) fn everything() -> Query {
     Query { span: Span::ALL, allow: vec![], deny: vec![] }
-}
-
-/// A folder that goes with the value.
-#[derive(Debug)]
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("tidegate-store-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a folder for the test");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be removed is small and in the folder for such things.
-        drop(std::fs::remove_dir_all(&self.0));
-    }
 }

@@ -4,10 +4,10 @@
 mod damage;
 mod flows;
 mod kill;
-
 mod life;
 mod repeated;
 mod rows;
+mod sums;
 
 use std::path::Path;
 use std::time::Duration;

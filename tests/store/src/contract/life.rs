@@ -230,7 +230,8 @@ pub async fn questions_and_flows_come_together(engine: &dyn Engine) {
                 let query = query(whole.records(), &mut random);
                 let facets = store.facets(&query, &FIELDS[..1], 9, "", None).await.expect("facets");
                 let counted: u64 = facets.facets[0].values.iter().map(|(_, flows)| flows).sum();
-                assert!(counted <= whole.matching(&query).count() as u64);
+                let all = whole.matching(&query).count() as u64;
+                assert!(counted <= all, "{counted} flows of {all}: {query:?}");
             }
         }));
     }

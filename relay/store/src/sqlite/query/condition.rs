@@ -179,7 +179,11 @@ pub(super) fn tests(asked: Asked<'_>, all: &Dictionary, ids: &HashMap<u128, i64>
         }
         Condition::Egress(_) => {
             flow.reply = Some(false);
-            vec![test(Column::Kind, kinds(all, is_no_reply)), test(Column::Translation, translations(all, flow, asked))]
+            let address = |ip| all.ips.get(ip).copied();
+            vec![
+                test(Column::Kind, kinds(all, is_no_reply)),
+                test(Column::Translation, translations(all, flow, asked, address)),
+            ]
         }
         Condition::SnatPort(ports) => {
             let has_port = |ids: &TranslationIds| ids.egress_ip != 0;
@@ -190,7 +194,9 @@ pub(super) fn tests(asked: Asked<'_>, all: &Dictionary, ids: &HashMap<u128, i64>
             ]
         }
         Condition::EgressPolicy(_) | Condition::EgressGateway(_) => {
-            vec![test(Column::Translation, translations(all, flow, asked))]
+            // It is about names; the dictionary of addresses need not be there.
+            let address = |_| Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            vec![test(Column::Translation, translations(all, flow, asked, address))]
         }
         Condition::NodeName(_) | Condition::NodeLabel(_) => {
             let holds = all.nodes.set(false, |node| {
@@ -235,12 +241,15 @@ fn parties(all: &Dictionary, holds: impl FnMut(&PartyIds) -> bool) -> Vec<bool> 
 }
 
 /// For each translation, whether the condition holds for `flow` with it.
-fn translations(all: &Dictionary, mut flow: Flow, asked: Asked<'_>) -> Vec<bool> {
-    let mut id = 0;
+fn translations(
+    all: &Dictionary,
+    mut flow: Flow,
+    asked: Asked<'_>,
+    address: impl Fn(i64) -> Option<IpAddr>,
+) -> Vec<bool> {
     let none = asked.holds(&flow);
-    all.translations.set(none, |_| {
-        id += 1;
-        flow.translation = all.translation(id);
+    all.translations.set(none, |ids| {
+        flow.translation = ids.translation(&address);
         asked.holds(&flow)
     })
 }

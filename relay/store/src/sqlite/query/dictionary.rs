@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
 use tidegate_flow::Fqdn;
-use tidegate_flow::flow::{Endpoint, Interface, Node, Outcome, ServiceName, Translation};
+use tidegate_flow::flow::{Endpoint, Interface, Node, Outcome, ServiceName};
 
 use super::block::Column;
 use super::chunk::{self, Chunked};
@@ -224,10 +224,5 @@ impl Dictionary {
     pub(super) fn origin(&self, id: i64) -> Option<(&Arc<Node>, u64)> {
         let (node, boot) = self.origins.get(id)?;
         Some((self.nodes.get(*node)?, *boot))
-    }
-
-    /// Who translates, with port 0.
-    pub(super) fn translation(&self, id: i64) -> Option<Translation> {
-        self.translations.get(id)?.translation(|ip| self.ips.get(ip).copied())
     }
 }

@@ -18,7 +18,7 @@ use crate::sqlite::segments::Segments;
 use crate::{Bucket, Histogram, Query, Span, StoreError};
 
 /// Flows from which on it is quicker to add up sums of minutes than to count.
-const MANY: u64 = 1_000_000;
+const MANY: u64 = 4_000_000;
 
 /// Buckets of an answer at most, whatever was asked for.
 const MOST_BUCKETS: u32 = 10_000;
@@ -29,6 +29,17 @@ pub(in crate::sqlite) async fn histogram(
     query: &Query,
     buckets: u32,
     budget: Option<Duration>,
+) -> Result<Histogram, StoreError> {
+    histogram_of(segments, query, buckets, budget, MANY).await
+}
+
+/// As [`histogram`], for which flows are as many as `many`.
+pub(in crate::sqlite) async fn histogram_of(
+    segments: &Segments,
+    query: &Query,
+    buckets: u32,
+    budget: Option<Duration>,
+    many: u64,
 ) -> Result<Histogram, StoreError> {
     if buckets == 0 {
         return Err(StoreError::Invalid("a histogram has at least one bucket".to_owned()));
@@ -44,7 +55,7 @@ pub(in crate::sqlite) async fn histogram(
     let mut buckets = Buckets { since, step, buckets: none };
     let unfiltered = query.allow.is_empty() && query.deny.is_empty();
     let flows = || segments.of(span).iter().map(|segment| segment.told().flows).sum::<u64>();
-    let rollup = unfiltered && step::is_whole_minutes(step) && flows() >= MANY;
+    let rollup = unfiltered && step::is_whole_minutes(step) && flows() >= many;
     let complete_since = if rollup {
         let minutes = step::whole_minutes(span);
         add_up(segments, minutes, &mut buckets).await?;

@@ -29,4 +29,6 @@ mod uuid;
 pub(super) use cache::Cache;
 pub(super) use facets::facets;
 pub(super) use histogram::histogram;
+#[cfg(test)]
+pub(super) use histogram::histogram_of;
 pub(super) use page::page;
