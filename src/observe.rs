@@ -30,6 +30,14 @@ pub(crate) fn command() -> Command {
     let what = Arg::new("what").value_parser(["flows"]).hide(true);
     client::with_args(Command::new("observe"))
         .about("Show flows")
+        .after_help(
+            "Filters: of several values of one flag one suffices, and different flags must all hold.\n\n\
+             Leaving out: --not --to-port 53 leaves out what goes to port 53. As in Hubble, several flags \
+             behind --not are one filter: --not --to-port 53 --not --verdict DROPPED leaves out only dropped flows \
+             to port 53, and shows other dropped ones. To leave out either, exclude each: \
+             --exclude to-port:53 --exclude verdict:DROPPED. That is what !to-port:53 !verdict:DROPPED means in the \
+             dashboard, and how it writes it as a command.",
+        )
         .arg(what)
         .args(selection::args())
         .args(flags::args())

@@ -2,14 +2,14 @@
 //! `--not` belongs to the flag after it.
 
 use clap::{Arg, ArgAction, ArgMatches};
-use tidegate_proto::terms::{KEYS, Key, ON, Reason, Term, TermError};
+use tidegate_proto::terms::{self, KEYS, Key, ON, Reason, Term, TermError};
 
 const NOT: &str = "not";
 
 /// The clap arguments of all keys, `--not` included.
 pub(crate) fn args() -> impl Iterator<Item = Arg> {
     let not = valueless(Arg::new(NOT).long(NOT));
-    let not = not.help("Leave out the flows that the next filter matches; repeat before each filter");
+    let not = not.help("Leave out what the next filter matches. As in Hubble, all filters behind --not are one");
     std::iter::once(not.help_heading("Filters")).chain(KEYS.iter().map(arg))
 }
 
@@ -30,7 +30,7 @@ fn valueless(arg: Arg) -> Arg {
     arg.action(ArgAction::Append).num_args(0).default_missing_value(ON)
 }
 
-/// The uses of filter flags in the order of the command line.
+/// The terms that the filter flags ask for, in the order of the command line.
 ///
 /// # Errors
 /// When a `--not` has no filter after it.
@@ -53,7 +53,7 @@ pub(crate) fn terms(matches: &ArgMatches) -> anyhow::Result<Vec<Term>> {
         }
     }
     anyhow::ensure!(!not, "trailing --not found in the arguments");
-    Ok(terms)
+    Ok(terms::from_flags(terms))
 }
 
 /// A refusal in the words of Hubble's command line.

@@ -3,7 +3,7 @@
 use clap::ArgMatches;
 use tidegate_proto::json;
 use tidegate_proto::observer::GetFlowsRequest;
-use tidegate_proto::terms::{KEYS, Key, ON, Search, Term, command};
+use tidegate_proto::terms::{self, KEYS, Key, ON, Search, Term, command};
 use tidegate_proto::v1::{Filter, FlowsOptions};
 
 use super::*;
@@ -99,6 +99,31 @@ fn not_belongs_to_the_next_flag_only() {
 }
 
 #[test]
+fn each_exclusion_leaves_out_by_itself() {
+    let line = ["--exclude", "to-port:53", "--exclude", "verdict:DROPPED", "--exclude", "pod:a !-4"];
+    assert_eq!(
+        refusal(&line),
+        "invalid argument \"pod:a !-4\" for \"--exclude\" flag: what is left out cannot be negated in itself"
+    );
+    let line = ["--exclude", "to-port:53", "--exclude", "verdict:DROPPED", "--exclude", "from-pod:a ipv4"];
+    assert_eq!(
+        denylist(&line),
+        [
+            r#"{"destination_port":["53"]}"#,
+            r#"{"verdict":["DROPPED"]}"#,
+            r#"{"source_pod":["a"],"ip_version":["IPv4"]}"#
+        ]
+    );
+    // Beside it, what stands behind --not is one filter as ever; and any server understands it.
+    let line = ["--not", "--to-port", "53", "--exclude", "verdict:AUDIT", "--not", "--verdict", "DROPPED"];
+    let joined = r#"{"verdict":["DROPPED"],"destination_port":["53"]}"#;
+    let mut both = denylist(&line);
+    both.sort();
+    assert_eq!(both, [r#"{"verdict":["AUDIT"]}"#, joined]);
+    assert!(!query(&line).unwrap().is_own());
+}
+
+#[test]
 fn without_filters_the_lists_are_empty() {
     assert_eq!(request(&[]), GetFlowsRequest { number: 20, ..Default::default() });
 }
@@ -159,8 +184,14 @@ fn excluding_flags_are_named_in_the_refusal() {
         "invalid argument \"10.0.0.1\" for \"--from-ip\" flag: \
          filters --from-fqdn and --from-ip cannot be combined"
     );
-    // What is shown and what is left out are judged apart.
+    assert_eq!(
+        refusal(&["--not", "--from-fqdn", "a", "--not", "--from-ip", "10.0.0.1"]),
+        "invalid argument \"10.0.0.1\" for \"--from-ip\" flag: \
+         filters --from-fqdn and --from-ip cannot be combined"
+    );
+    // What is shown and what is left out are judged apart, and so is each exclusion.
     assert!(query(&["--from-fqdn", "a", "--not", "--from-ip", "10.0.0.1", "--to-fqdn", "b"]).is_ok());
+    assert!(query(&["--exclude", "from-fqdn:a", "--exclude", "from-ip:10.0.0.1"]).is_ok());
 }
 
 #[test]
@@ -300,10 +331,32 @@ fn a_list_that_hubbles_filters_can_say_stays_theirs() {
 }
 
 #[test]
+fn a_command_written_for_a_search_asks_for_the_same_filters() {
+    let text = include_str!("../../tests/vectors/filter-language.json");
+    let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
+    let mut same = 0;
+    for case in vectors["cases"].as_array().unwrap() {
+        let search: Search = serde_json::from_value(case["search"].clone()).unwrap();
+        let line = command::print(&Search { terms: search.terms.clone(), ..Search::default() });
+        let words = shell_words(&line);
+        let words: Vec<_> = words.iter().skip(2).map(String::as_str).collect();
+        match (query(&words), terms::translate(&search.terms)) {
+            (Ok(query), filters) => {
+                assert_eq!(Ok(query.filters), filters, "{line}");
+                same += 1;
+            }
+            (Err(refusal), filters) => assert!(filters.is_err(), "{line}: {refusal}"),
+        }
+    }
+    assert!(same > 20, "{same}");
+}
+
+#[test]
 fn what_the_language_writes_as_a_command_is_read_as_the_same_terms() {
     for value in ["x", "a b", "-x", "", "it's", "*.example", "$HOME", "\n"] {
         let term = |key: &Key| Term::new(key.name, if key.value.is_some() { value } else { ON });
-        let terms: Vec<_> = KEYS.iter().map(term).flat_map(|term| [term.clone().negated(), term]).collect();
+        let keys = || KEYS.iter().filter(|key| key.name != "exclude");
+        let terms: Vec<_> = keys().map(term).flat_map(|term| [term.clone().negated(), term]).collect();
         let line = command::print(&Search { terms: terms.clone(), ..Search::default() });
         let words = shell_words(&line);
         let words: Vec<_> = words.iter().skip(2).map(String::as_str).collect();

@@ -4,8 +4,8 @@
 //!
 //! In reading order, from the port to the answers:
 //! * [`server`]: the port; [`guard`]: what every request passes; [`assets`]: the page;
-//! * [`routes`]: the interface as data; [`params`]: what a request asks, checked by it; [`filters`]:
-//!   what its filters mean; [`openapi`]: its description;
+//! * [`routes`]: the interface as data; [`params`]: what a request asks, checked by it; [`openapi`]:
+//!   its description;
 //! * [`api`]: the handlers, one module per kind of answer;
 //! * [`answer`], [`row`]: the answers; [`read`]: from a flow's message to its row; [`failure`]: why
 //!   there is no answer;
@@ -19,7 +19,6 @@ mod answer;
 mod api;
 mod assets;
 mod failure;
-mod filters;
 mod guard;
 mod lost;
 pub mod openapi;

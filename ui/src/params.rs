@@ -8,7 +8,6 @@ use tidegate_proto::terms::{self, Filters, Term, when};
 use tidegate_proto::v1::Query;
 
 use crate::failure::{Failure, cut};
-use crate::filters;
 use crate::routes::{Form, Param, Route};
 use crate::time::Time;
 
@@ -158,7 +157,7 @@ impl Params {
             term.check()?;
         }
         // Terms that are well alone may contradict one another.
-        filters::translate(&self.terms)?;
+        terms::translate(&self.terms)?;
         Ok(())
     }
 }
@@ -166,7 +165,7 @@ impl Params {
 impl Span {
     /// The question about the flows of this span.
     pub(crate) fn query(self, terms: &[Term]) -> Result<Query, Failure> {
-        let Filters { allow, deny } = filters::translate(terms)?;
+        let Filters { allow, deny } = terms::translate(terms)?;
         Ok(Query { since: Some(self.since.message()), until: Some(self.until.message()), allow, deny })
     }
 }
@@ -274,6 +273,11 @@ mod tests {
             ("to-fqdn=a%20b", "to-fqdn"),
             ("http-path=(", "http-path"),
             ("from-pod=a&namespace=b", "cannot be combined"),
+            ("exclude=from-pod:a%20namespace:b", "cannot be combined"),
+            ("exclude=colour:x", "unknown key \"colour\""),
+            ("exclude=exclude:to-port:53", "exclude"),
+            ("exclude=!to-port:53", "exclude"),
+            ("exclude=", "exclude"),
         ] {
             let error = refusal(query);
             assert!(error.contains(said), "{query}: {error}");

@@ -2,13 +2,14 @@
 //!
 //! A [`Term`] is a key with a value, negated or not; a [`Search`] is terms and a span of time.
 //! [`KEYS`] says which keys there are: each is a long flag of `tidegate observe`. Of several
-//! values of one key one suffices, and every key used must hold. [`translate`] makes the lists of
-//! a request. [`bar`], [`command`] and [`url`] are the written forms; what is read in one can be
-//! written in the others.
+//! values of one key one suffices, and every key used must hold; a negated term leaves out what it
+//! matches. [`translate`] makes the lists of a request. [`bar`], [`command`] and [`url`] are the
+//! written forms; what is read in one can be written in the others.
 
 pub mod bar;
 pub mod command;
 mod conflicts;
+mod exclude;
 mod fields;
 mod filters;
 mod keys;
@@ -22,6 +23,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use exclude::from_flags;
 pub use filters::{Filters, stock, translate};
 pub use keys::{KEYS, Key, Reach, Shape, find, nearest};
 pub use words::{RESERVED_IDENTITIES, TRACE_POINTS};

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use jiff::Timestamp;
-use tidegate_proto::terms::{Search, command, when};
+use tidegate_proto::terms::{self, Search, command, when};
 
 use super::{App, params};
 use crate::answer::{CliCommand, CliFilter, CliFilters};
 use crate::failure::{Failure, cut};
-use crate::filters;
 
 pub(super) async fn cli(State(_): State<Arc<App>>, query: RawQuery) -> Result<Json<CliCommand>, Failure> {
     let params = params("/cli", &query)?;
@@ -18,7 +17,7 @@ pub(super) async fn cli(State(_): State<Arc<App>>, query: RawQuery) -> Result<Js
     let (since, until) = (time("since"), time("until"));
     check_times([&since, &until])?;
     let follow = params.choice("follow") == "true";
-    let command = filters::command(&Search { terms: params.terms, since, until, follow });
+    let command = command::print(&Search { terms: params.terms, since, until, follow });
     Ok(Json(CliCommand { command }))
 }
 
@@ -28,6 +27,7 @@ pub(super) async fn parse(State(_): State<Arc<App>>, query: RawQuery) -> Result<
     for term in &terms {
         term.check()?;
     }
+    terms::translate(&terms)?;
     check_times([&since, &until])?;
     let filters = terms.into_iter().map(|term| CliFilter { key: term.key, value: term.value, not: term.not }).collect();
     Ok(Json(CliFilters { filters, since, until, follow }))

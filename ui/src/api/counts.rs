@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use tidegate_proto::terms::Term;
 use tidegate_proto::v1::{
     self, FacetField, FacetValue, FacetsRequest, GapsRequest, HistogramRequest, HistogramResponse,
 };
@@ -12,10 +13,10 @@ use tokio::time::Instant;
 use super::{App, millis, params, turn};
 use crate::answer::{Bucket, CountSource, Facet, Facets, Histogram, ValueCount};
 use crate::failure::Failure;
+use crate::lost;
 use crate::params::Span;
 use crate::routes::FACETS;
 use crate::time::Time;
-use crate::{filters, lost};
 
 /// How long the store may count before it answers with what it has; doubled as long as that does
 /// not fill a bucket.
@@ -89,13 +90,19 @@ pub(super) fn field(name: &str) -> Option<FacetField> {
     FacetField::try_from(i32::try_from(at).ok()? + 1).ok()
 }
 
+/// Whether a value that flows have is one that a filter takes: an empty one is not, nor one that is
+/// newer than this program.
+pub(super) fn takes(key: &str, value: &str) -> bool {
+    !value.is_empty() && Term::new(key, value).check().is_ok()
+}
+
 fn facet(facet: v1::Facet) -> Option<Facet> {
     let at = usize::try_from(facet.field).ok()?.checked_sub(1)?;
     let name = *FACETS.get(at)?;
     let mut others = facet.others;
     let mut values = Vec::with_capacity(facet.values.len());
     for FacetValue { value, flows } in facet.values {
-        match filters::takes(name, &value) {
+        match takes(name, &value) {
             true => values.push(ValueCount { value, count: flows }),
             // No choice; and flows without a value are not among those that have one.
             false if value.is_empty() => {}
@@ -195,6 +202,12 @@ mod tests {
         assert_eq!(field("drop-reason-desc"), Some(FacetField::DropReason));
         assert_eq!(field("snat-ip"), Some(FacetField::EgressIp));
         assert_eq!(field("uuid"), None);
+    }
+
+    #[test]
+    fn a_value_that_no_filter_takes_is_known() {
+        assert!(takes("verdict", "DROPPED") && takes("from-pod", "shop/cart-1") && takes("to-ip", "2001:db8::1"));
+        assert!(!takes("verdict", "VERDICT_UNKNOWN") && !takes("from-namespace", "") && !takes("to-port", "x"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use axum::response::sse::Event;
 use axum::response::{IntoResponse, Response, Sse};
 use futures_util::stream;
 use serde::Serialize;
-use tidegate_proto::terms::Filters;
+use tidegate_proto::terms::{self, Filters};
 use tidegate_proto::v1::{FollowRequest, FollowResponse};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -26,7 +26,7 @@ use self::batch::Batch;
 use super::{App, params, turn};
 use crate::answer::{Lost, Status, StreamFlows};
 use crate::failure::Failure;
-use crate::{filters, lost, read};
+use crate::{lost, read};
 
 /// The least time between two events with flows: at most four a second.
 const PACE: Duration = Duration::from_millis(250);
@@ -59,7 +59,7 @@ pub(super) async fn stream(
     if !is_position(position) {
         return Err(Failure::bad_request("the position is none of this stream").hint("begin without one"));
     }
-    let filters = filters::translate(&params.terms)?;
+    let filters = terms::translate(&params.terms)?;
     let turn = turn(&app.turns.streams).await?;
     let mut viewer = Viewer::new(app, filters, position.to_owned(), turn);
     viewer.begin().await?;

@@ -8,11 +8,10 @@ use axum::extract::{RawQuery, State};
 use tidegate_proto::terms::{self, Key, ON, Reach, Shape};
 use tidegate_proto::v1::{FacetField, FacetsRequest};
 
-use super::counts::field;
+use super::counts::{field, takes};
 use super::{App, params, turn};
 use crate::answer::{Suggestion, Values};
 use crate::failure::{Failure, cut};
-use crate::filters;
 
 /// How many values are offered.
 const MOST: usize = 10;
@@ -61,7 +60,7 @@ fn fields(key: &Key) -> Vec<FacetField> {
 
 /// First what is stored, most frequent first; then what else the language has.
 fn suggestions(key: &Key, prefix: &str, counts: HashMap<String, u64>) -> Vec<Suggestion> {
-    let mut counts: Vec<_> = counts.into_iter().filter(|(value, _)| filters::takes(key.name, value)).collect();
+    let mut counts: Vec<_> = counts.into_iter().filter(|(value, _)| takes(key.name, value)).collect();
     counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     let words: &[&str] = match key.shape {
         Shape::Switch => &[ON],

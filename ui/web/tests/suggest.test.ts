@@ -65,6 +65,8 @@ test('a filter that is added takes the place of its opposite and of what it excl
   assert.deepEqual(add(filters, filter('to-port', '53')), [filter('from-namespace', 'shop'), filter('to-port', '53')])
   assert.deepEqual(add(filters, filter('from-ip', '10.0.0.1')), [filter('to-port', '53', true), filter('from-ip', '10.0.0.1')])
   assert.deepEqual(add(filters, filter('from-ip', '10.0.0.1', true)), [...filters, filter('from-ip', '10.0.0.1', true)])
+  const leftOut = [filter('from-namespace', 'shop', true)]
+  assert.deepEqual(add(leftOut, filter('from-ip', '10.0.0.1', true)), [...leftOut, filter('from-ip', '10.0.0.1', true)])
 })
 
 test('only this replaces its key, and toggling twice changes nothing', () => {

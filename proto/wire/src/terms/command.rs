@@ -2,7 +2,7 @@
 //! `hubble observe` are read too. Flags that say from where or how flows are shown are passed
 //! over.
 
-use super::{KEYS, Key, ON, Reason, Search, Term, TermError, find, nearest, shell};
+use super::{KEYS, Key, ON, Reason, Search, Term, TermError, exclude, find, nearest, shell};
 
 const PROGRAMS: [&str; 2] = ["tidegate", "hubble"];
 
@@ -94,14 +94,14 @@ pub fn parse(text: &str) -> Result<Search, TermError> {
     }
     match program.filter(|_| commands.next() == Some("observe")) {
         Some(program) => Err(TermError::whole(format!("{program} is to be followed by observe"))),
-        None => Ok(reader.search),
+        None => Ok(Search { terms: exclude::from_flags(reader.search.terms), ..reader.search }),
     }
 }
 
 /// Writes a search so that [`parse`] and the program itself read it again.
 pub fn print(search: &Search) -> String {
     let mut words = vec![PROGRAMS[0].to_owned(), "observe".to_owned()];
-    for Term { key, value, not } in &search.terms {
+    for Term { key, value, not } in &exclude::to_flags(&search.terms) {
         words.extend(not.then(|| "--not".to_owned()));
         match find(key) {
             Some(Key { value: None, .. }) => words.push(format!("--{key}")),

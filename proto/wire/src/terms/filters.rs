@@ -1,10 +1,10 @@
 //! From terms to the allow and deny lists of a request. A list holds up to two filters, joined by
 //! OR: in the left one a two-sided key speaks of the source, in the right one of the destination.
-//! So `pod:x port:80` asks for port 80 **on the side of pod x**. Negated terms make one list of
-//! their own: it leaves out the flows that match all of them.
+//! So `pod:x port:80` asks for port 80 **on the side of pod x**. Each negated key makes filters of
+//! its own in the deny list, and so does each group of terms to be excluded.
 
 use super::keys::{Meaning, Reach, Side, find};
-use super::{Reason, Term, TermError, conflicts, own, words};
+use super::{Reason, Term, TermError, conflicts, exclude, own, words};
 use crate::flow::{EventTypeFilter, FlowFilter};
 use crate::v1;
 
@@ -36,15 +36,28 @@ impl From<FlowFilter> for v1::Filter {
 /// Translates terms in their order.
 ///
 /// # Errors
-/// When a key is unknown, a value is malformed or two terms cannot be combined.
+/// When a key is unknown, a value is malformed or two terms that must hold together cannot.
 pub fn translate(terms: &[Term]) -> Result<Filters, TermError> {
     let mut allow = Pair::default();
-    let mut deny = Pair::default();
+    let mut deny: Vec<(&str, Pair)> = Vec::new();
     for term in terms {
-        let pair = if term.not { &mut deny } else { &mut allow };
-        pair.apply(term)?;
+        let key = term.key.as_str();
+        if exclude::is_exclude(term) {
+            let mut pair = Pair::default();
+            exclude::terms(term)?.iter().try_for_each(|term| pair.apply(term))?;
+            deny.push((key, pair));
+        } else if !term.not {
+            allow.apply(term)?;
+        } else if let Some((_, pair)) = deny.iter_mut().find(|(negated, _)| *negated == key) {
+            pair.apply(term)?;
+        } else {
+            let mut pair = Pair::default();
+            pair.apply(term)?;
+            deny.push((key, pair));
+        }
     }
-    Ok(Filters { allow: allow.finish()?, deny: deny.finish()? })
+    let deny = deny.into_iter().map(|(_, pair)| pair.finish()).collect::<Result<Vec<_>, _>>()?;
+    Ok(Filters { allow: allow.finish()?, deny: deny.concat() })
 }
 
 /// The filters of one list in the making.
@@ -113,6 +126,7 @@ impl Pair {
             Meaning::Namespace(reach) => push(&mut self.places(reach).namespaces, value),
             // The empty namespace stands for all of them.
             Meaning::AllNamespaces(reach) => push(&mut self.places(reach).namespaces, ""),
+            Meaning::Exclude => Err("is no condition of one flow".to_owned()),
         }
     }
 

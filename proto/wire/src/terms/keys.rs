@@ -2,7 +2,7 @@
 //! and translation are made from the same rows.
 
 use super::words::{DNS_RCODES, OUTCOMES, RESERVED_IDENTITIES, VERDICTS};
-use super::{fields, own};
+use super::{exclude, fields, own};
 use crate::flow::FlowFilter;
 use crate::v1::Filter;
 
@@ -45,6 +45,8 @@ pub(super) enum Meaning {
     Namespace(Reach),
     /// Any namespace.
     AllNamespaces(Reach),
+    /// Flows to leave out.
+    Exclude,
 }
 
 /// What values of a key look like.
@@ -70,6 +72,8 @@ pub enum Shape {
     Number(&'static [&'static str]),
     /// A regular expression.
     Regex,
+    /// Words of a query bar.
+    Terms,
     /// Any text.
     Text,
 }
@@ -102,7 +106,7 @@ impl Key {
             | Service(reach)
             | Namespace(reach)
             | AllNamespaces(reach) => Some(reach),
-            Whole(_) | Own(_) => None,
+            Whole(_) | Own(_) | Exclude => None,
         }
     }
 }
@@ -143,7 +147,7 @@ const fn short(key: Key, short: char) -> Key {
     Key { short: Some(short), ..key }
 }
 
-use Meaning::{AllNamespaces, Namespace, OneSide, Own, Pod, Ports, Service, Whole};
+use Meaning::{AllNamespaces, Exclude, Namespace, OneSide, Own, Pod, Ports, Service, Whole};
 use Reach::{Either, From, To};
 use Shape::{Address, Glob, Number, Regex, Selector, Text, Word};
 
@@ -214,6 +218,7 @@ pub static KEYS: &[Key] = &[
     ours(key("dns-rcode", "RCODE", Number(&DNS_RCODES), "Response code of a DNS answer: NXDOMAIN, SERVFAIL, ..., or a number", Own(own::dns_rcode))),
     ours(switch("unresolved", "Destination outside whose name is not known", Own(own::unresolved))),
     ours(key("reply", "BOOL", Word(&["true", "false"]), "Whether the packet answers: true or false", Whole(fields::reply))),
+    ours(key(exclude::KEY, "TERMS", Shape::Terms, "Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself", Exclude)),
 ];
 
 #[cfg(test)]

@@ -57,15 +57,63 @@ fn a_search_survives_its_json() {
 }
 
 #[test]
-fn equal_terms_mean_equal_filters_and_negation_swaps_the_lists() {
+fn every_condition_negated_leaves_out_what_it_would_show_alone() {
     let mut random = Random::new();
+    let mut translated = 0;
     for _ in 0..5_000 {
-        let terms = random.search().terms;
-        let negated: Vec<_> = terms.iter().cloned().map(Term::negated).collect();
-        match (translate(&terms), translate(&negated)) {
-            (Ok(one), Ok(other)) => assert_eq!((one.allow, one.deny), (other.deny, other.allow)),
-            (one, other) => assert!(one.is_err() && other.is_err(), "{terms:?}"),
+        let conditions = random.search().terms.into_iter().filter(|term| term.key != "exclude");
+        let conditions: Vec<_> = conditions.map(|term| Term { not: false, ..term }).collect();
+        let negated: Vec<_> = conditions.iter().cloned().map(Term::negated).collect();
+        let mut keys: Vec<_> = conditions.iter().map(|term| &term.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let alone = |key: &&String| {
+            let of_key: Vec<_> = conditions.iter().filter(|term| term.key == **key).cloned().collect();
+            translate(&of_key).map(|filters| filters.allow)
+        };
+        let each: Result<Vec<_>, _> = keys.iter().map(alone).collect();
+        match (each, translate(&negated)) {
+            (Ok(each), Ok(negated)) => {
+                let (each, deny) = (each.concat(), negated.deny);
+                assert!(negated.allow.is_empty());
+                assert!(each.len() == deny.len() && each.iter().all(|filter| deny.contains(filter)), "{conditions:?}");
+                translated += 1;
+            }
+            (each, negated) => assert!(each.is_err() && negated.is_err(), "{conditions:?}"),
         }
+    }
+    assert!(translated > 1_000, "{translated}");
+}
+
+#[test]
+fn an_exclusion_leaves_out_what_its_terms_would_show() {
+    let mut random = Random::new();
+    let mut translated = 0;
+    for _ in 0..20_000 {
+        let conditions = random.search().terms.into_iter().filter(|term| term.key != "exclude");
+        let conditions: Vec<_> = conditions.map(|term| Term { not: false, ..term }).collect();
+        let exclusion = Term::new("exclude", &bar::print(&conditions));
+        match (translate(&conditions), translate(&[exclusion])) {
+            (Ok(shown), Ok(left_out)) => {
+                assert_eq!((shown.allow, shown.deny), (left_out.deny, left_out.allow));
+                translated += 1;
+            }
+            (Ok(_), Err(_)) => assert!(conditions.is_empty()),
+            (shown, left_out) => assert_eq!(shown, left_out),
+        }
+    }
+    assert!(translated > 1_000, "{translated}");
+}
+
+#[test]
+fn any_command_asks_for_the_same_filters_as_the_search_that_it_writes() {
+    for (search, line) in [
+        (vec![Term::new("exclude", "to-port:53")], "tidegate observe --exclude to-port:53"),
+        (vec![Term::new("exclude", "to-port:53 to-port:80")], "tidegate observe --exclude 'to-port:53 to-port:80'"),
+    ] {
+        let written = command::print(&Search { terms: search.clone(), ..Search::default() });
+        assert_eq!(written, line);
+        assert_eq!(translate(&read(&written).unwrap().terms), translate(&search));
     }
 }
 
@@ -84,7 +132,10 @@ fn every_key_can_be_used() {
             (_, Shape::Word(words)) => words[0],
             _ => "x",
         };
-        let filters = translate(&[Term::new(key.name, value)]).unwrap();
+        let mut filters = translate(&[Term::new(key.name, value)]).unwrap();
+        if key.name == "exclude" {
+            std::mem::swap(&mut filters.allow, &mut filters.deny);
+        }
         assert!(!filters.allow.is_empty() && !filters.allow.contains(&Default::default()), "{}", key.name);
         let own = ["snat-port", "egress-policy", "egress-gateway", "outcome", "dns-rcode", "unresolved"];
         assert_eq!(stock(&filters.allow).is_none(), own.contains(&key.name), "{}", key.name);
@@ -113,6 +164,7 @@ fn a_term_is_judged_as_a_server_judges_it() {
         assert!(matches!(error.reason, Reason::Value(_)), "{error}");
         assert_eq!(Term::new(key, value).negated().check(), Err(error));
     }
+    assert!(Term::new("exclude", "to-port:53 to-ip:1.2.3").check().is_err());
     assert_eq!(Term::new("to-ip", "10.0.0.0/8").check(), Ok(()));
 }
 

@@ -766,6 +766,8 @@ export interface operations {
                 "egress-policy"?: string[];
                 /** @description Encrypted traffic only */
                 encrypted?: string[];
+                /** @description Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself */
+                exclude?: string[];
                 /** @description Whether it follows */
                 follow?: "false" | "true";
                 /** @description Name of either side; * stands for any characters */
@@ -964,6 +966,8 @@ export interface operations {
                 "egress-policy"?: string[];
                 /** @description Encrypted traffic only */
                 encrypted?: string[];
+                /** @description Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself */
+                exclude?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
                 /** @description Any pod as the source */
@@ -1167,6 +1171,8 @@ export interface operations {
                 "egress-policy"?: string[];
                 /** @description Encrypted traffic only */
                 encrypted?: string[];
+                /** @description Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself */
+                exclude?: string[];
                 /** @description Form of the lines */
                 format?: "csv" | "jsonl";
                 /** @description Name of either side; * stands for any characters */
@@ -1332,6 +1338,8 @@ export interface operations {
                 "egress-policy"?: string[];
                 /** @description Encrypted traffic only */
                 encrypted?: string[];
+                /** @description Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself */
+                exclude?: string[];
                 /** @description Fields, joined by commas */
                 fields: string;
                 /** @description Name of either side; * stands for any characters */
@@ -1498,6 +1506,8 @@ export interface operations {
                 "egress-policy"?: string[];
                 /** @description Encrypted traffic only */
                 encrypted?: string[];
+                /** @description Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself */
+                exclude?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
                 /** @description Any pod as the source */
@@ -1660,6 +1670,8 @@ export interface operations {
                 "egress-policy"?: string[];
                 /** @description Encrypted traffic only */
                 encrypted?: string[];
+                /** @description Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself */
+                exclude?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
                 /** @description Any pod as the source */
@@ -1860,6 +1872,8 @@ export interface operations {
                 "egress-policy"?: string[];
                 /** @description Encrypted traffic only */
                 encrypted?: string[];
+                /** @description Leave out the flows that match all of TERMS, such as 'to-port:53 verdict:DROPPED'; each use by itself */
+                exclude?: string[];
                 /** @description Name of either side; * stands for any characters */
                 fqdn?: string[];
                 /** @description Any pod as the source */

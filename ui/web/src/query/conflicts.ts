@@ -1,5 +1,5 @@
-// Keys that cannot be used together: at most one of each group, among the filters that are turned
-// round and among the others. The groups are those of the command line.
+// Keys that cannot be used together: at most one of each group. The groups are those of the command
+// line. A filter that is turned round leaves out what it matches by itself, and stands beside any.
 
 import type { Filter } from './filter.ts'
 
@@ -26,7 +26,7 @@ const GROUPS: readonly (readonly string[])[] = [
 ]
 
 export function conflicts(a: Filter, b: Filter): boolean {
-  return a.not === b.not && a.key !== b.key && GROUPS.some((group) => group.includes(a.key) && group.includes(b.key))
+  return !a.not && !b.not && a.key !== b.key && GROUPS.some((group) => group.includes(a.key) && group.includes(b.key))
 }
 
 /** The first two that cannot be used together. */

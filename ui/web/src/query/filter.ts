@@ -1,5 +1,7 @@
 // A filter as the bar, the URL, the API and the command line all say it: key, value, and whether
-// it is turned round. Equal keys join by OR, different keys by AND.
+// it is turned round. Equal keys join by OR, different keys by AND; one that is turned round leaves
+// out what it matches. To leave out only what matches several keys, those are words of the bar in
+// one filter of key `exclude`.
 
 import { conflicts } from './conflicts.ts'
 import { keyNamed } from './keys.ts'

@@ -81,6 +81,7 @@ export const KEYS: readonly Key[] = [
   key('node-label', 'Labels of the node'),
   key('interface', 'Interface where it was seen', { form: 'exact' }),
   key('uuid', 'The flow with this uuid', { form: 'exact' }),
+  key('exclude', 'Leave out what matches all of "to-port:53 verdict:DROPPED"'),
   ...['all-namespaces', 'from-all-namespaces', 'to-all-namespaces', 'encrypted', 'unencrypted'].map((name) =>
     key(name, '', { form: 'switch', offered: false }),
   ),

@@ -76,6 +76,8 @@ impl Random {
         let key = &KEYS[self.below(KEYS.len())];
         let value = match (key.shape, self.below(2)) {
             (Shape::Switch, _) => ON.to_owned(),
+            // Of one condition, it would be read as that condition negated.
+            (Shape::Terms, _) => bar::print(&[self.term(), Term::new("uuid", &self.text(8))]),
             (Shape::Word(words) | Shape::Number(words), 0) if !words.is_empty() => {
                 words[self.below(words.len())].to_owned()
             }
