@@ -12,18 +12,18 @@ help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' Makefile | expand -t 14
 
 .PHONY: run
-run: dependencies ## Build the program, and run it in the lab until Ctrl-C (as root)
+run: page ## Build page and program, and run the lab until Ctrl-C (as root)
 	@echo "== building the program"
 	cargo build --profile ci --workspace --bin tidegate
 	$(PROGRAM) lab up --foreground
 
 .PHONY: test
 test: dependencies ## Run every suite, also those that need root
-	@tests/run.sh probes format clippy suites
+	@tests/run.sh probes web format clippy suites
 
 .PHONY: lint
-lint: ## Check format, lints, the shape of the tree and the dependencies
-	@tests/run.sh format clippy tidy dependencies
+lint: ## Check format, lints, types, the shape of the tree and the dependencies
+	@tests/run.sh web format clippy tidy dependencies
 
 .PHONY: fmt
 fmt: ## Format all Rust code
@@ -31,8 +31,11 @@ fmt: ## Format all Rust code
 	cargo fmt --manifest-path ebpf/probes/Cargo.toml
 
 .PHONY: gen
-gen: dependencies ## Generate what is committed: protobuf code and the probes' object
+gen: dependencies ## Generate what is committed: protobuf code, the dashboard's interface, the probes' object
 	cargo run --profile ci --package tidegate-gen
+	cargo run --profile ci --package tidegate-ui --example openapi >target/openapi.json
+	mv target/openapi.json ui/openapi.json
+	ui/web/build.sh --types
 	ebpf/build.sh
 
 .PHONY: bench
@@ -41,8 +44,13 @@ bench: dependencies ## Print benchmarks as ratios measured in one run; BENCH="--
 	$(or $(CARGO_TARGET_DIR),target)/release/tidegate-bench $(BENCH)
 
 .PHONY: soak
-soak: dependencies ## Repeat all suites for SOAK_HOURS (8) or until one fails
+soak: page ## Repeat all suites for SOAK_HOURS (8) or until one fails
 	@tests/soak.sh
+
+.PHONY: page
+page: dependencies ## Build the dashboard's page, which goes into the program
+	@ui/web/build.sh || { [ $$? -eq 2 ] && \
+		echo "== notice: the dashboard has the page that was built last; without one it says how to build it" >&2; }
 
 .PHONY: dependencies
 dependencies:

@@ -20,6 +20,8 @@ export default defineConfig({
     target: ['chrome123', 'firefox121', 'safari17.5'],
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // A machine with much to do is no fault of the plugins.
+    rolldownOptions: { checks: { pluginTimings: false } },
   },
   server: { proxy },
   // As strict as the real server, so that what it would refuse is refused here too.
