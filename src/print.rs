@@ -3,7 +3,6 @@
 //! Lines and words are those of Hubble's command line, so that scripts keep working.
 
 pub(crate) mod columns;
-pub(crate) mod drop_reason;
 pub(crate) mod grid;
 pub(crate) mod style;
 pub(crate) mod time;

@@ -4,10 +4,11 @@
 
 use std::fmt::Write as _;
 
+use tidegate_proto::drop_reason;
 use tidegate_proto::flow::{self, Flow, layer4::Protocol, layer7::Record};
 use tidegate_proto::terms::{RESERVED_IDENTITIES, TRACE_POINTS};
 
-use super::{Options, drop_reason};
+use super::Options;
 
 /// Event types of `flow.CiliumEventType.type`.
 mod event {

@@ -142,6 +142,10 @@ pub(crate) struct Facet {
 pub(crate) struct ValueCount {
     /// As a filter takes it.
     pub(crate) value: String,
+    /// In words, where there are others than the value: of drop reasons, as in `Drop.text`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "No egress gateway found")]
+    pub(crate) text: Option<String>,
     /// Flows with it.
     pub(crate) count: u64,
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use prost::Message as _;
+use tidegate_proto::drop_reason;
 use tidegate_proto::encode::FLOW_INFO_URL;
 use tidegate_proto::flow::{self as wire, DropReason, TrafficDirection, Verdict, layer4::Protocol, layer7::Record};
 use tidegate_proto::terms::{RESERVED_IDENTITIES, Shape, TRACE_POINTS, find};
@@ -119,7 +120,7 @@ fn event(message: &wire::Flow) -> Event {
     let listed =
         |names: &[&str]| usize::try_from(subtype).ok().and_then(|at| names.get(at)).map(|name| (*name).to_owned());
     let name = match kind {
-        DROP => drop_reason(subtype).to_ascii_lowercase().replace('_', "-"),
+        DROP => reason_name(subtype).to_ascii_lowercase().replace('_', "-"),
         TRACE => listed(&TRACE_POINTS).unwrap_or_else(|| format!("trace-{subtype}")),
         2 => "debug".to_owned(),
         3 => "capture".to_owned(),
@@ -239,9 +240,14 @@ fn drop(message: &wire::Flow, info: &FlowInfo) -> Option<Drop> {
     if !by_event && message.verdict() != Verdict::Dropped {
         return None;
     }
-    let reason = drop_reason(message.drop_reason_desc);
-    let text = sentence(&reason);
-    Some(Drop { reason, text, cause: Some(info.cause.clone()).filter(|cause| !cause.is_empty()) })
+    // As on the command line: of the event, which older nodes send alone.
+    let number = message.event_type.filter(|_| by_event).map_or(message.drop_reason_desc, |event| event.sub_type);
+    let text = match number {
+        0 => "Unknown reason".into(),
+        number => drop_reason::text(number.cast_unsigned()),
+    };
+    let reason = reason_name(message.drop_reason_desc);
+    Some(Drop { reason, text: text.into_owned(), cause: Some(info.cause.clone()).filter(|cause| !cause.is_empty()) })
 }
 
 fn dns(message: &wire::Flow) -> Option<Dns> {
@@ -289,31 +295,9 @@ fn named<E: TryFrom<i32>>(number: i32, name: fn(E) -> &'static str) -> String {
     E::try_from(number).map_or_else(|_| number.to_string(), |value| name(value).to_owned())
 }
 
-fn drop_reason(number: i32) -> String {
+fn reason_name(number: i32) -> String {
     named(number, |reason: DropReason| reason.as_str_name())
 }
-
-/// `NO_EGRESS_GATEWAY` as a person writes it: "No egress gateway".
-fn sentence(name: &str) -> String {
-    let name = name.strip_prefix("DROP_").unwrap_or(name);
-    let mut text = String::with_capacity(name.len());
-    for word in name.split('_') {
-        let abbreviation = ABBREVIATIONS.contains(&word) || word.bytes().any(|byte| byte.is_ascii_digit());
-        match (text.is_empty(), abbreviation) {
-            (true, true) => text.push_str(word),
-            (true, false) => text.extend([&word[..1], &word[1..].to_ascii_lowercase()]),
-            (false, true) => text.extend([" ", word]),
-            (false, false) => text.extend([" ", &word.to_ascii_lowercase()]),
-        }
-    }
-    text
-}
-
-/// Words of drop reasons that stay in capitals.
-const ABBREVIATIONS: [&str; 18] = [
-    "ACK", "CT", "DSR", "EDT", "EP", "FIB", "ID", "IGMP", "IP", "LB", "MAC", "NAT", "SID", "SNAT", "TC", "TCP", "TTL",
-    "VNI",
-];
 
 #[cfg(test)]
 #[path = "read_tests.rs"]

@@ -101,11 +101,22 @@ fn a_drop_has_its_reason_and_its_cause() {
     let row = flow(&dropped);
     assert_eq!((row.outcome, row.event.name.as_str()), (Outcome::Dropped, "no-egress-gateway"));
     let drop = row.drop.expect("a drop");
-    assert_eq!((drop.reason.as_str(), drop.text.as_str()), ("NO_EGRESS_GATEWAY", "No egress gateway"));
+    assert_eq!((drop.reason.as_str(), drop.text.as_str()), ("NO_EGRESS_GATEWAY", "No egress gateway found"));
     assert_eq!(drop.cause.as_deref(), Some("no node has the address"));
-    assert_eq!(sentence("CT_MISSING_TCP_ACK_FLAG"), "CT missing TCP ACK flag");
-    assert_eq!(sentence("DROP_EP_NOT_READY"), "EP not ready");
-    assert_eq!(sentence("250"), "250");
+}
+
+#[test]
+fn a_drop_is_told_in_the_words_of_the_command_line() {
+    let text = |desc: i32, event: Option<(i32, i32)>| {
+        let event_type = event.map(|(kind, sub)| wire::CiliumEventType { r#type: kind, sub_type: sub });
+        let message = wire::Flow { verdict: Verdict::Dropped.into(), drop_reason_desc: desc, event_type, ..message() };
+        flow(&message).drop.expect("a drop").text
+    };
+    assert_eq!(text(133, Some((DROP, 133))), "Policy denied");
+    assert_eq!(text(0, Some((DROP, 181))), "Policy denied by denylist");
+    assert_eq!(text(194, None), "No egress gateway found");
+    assert_eq!(text(250, Some((DROP, 250))), "250");
+    assert_eq!(text(0, Some((L7, 0))), "Unknown reason");
 }
 
 #[test]

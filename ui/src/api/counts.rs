@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use tidegate_proto::drop_reason;
+use tidegate_proto::flow::DropReason;
 use tidegate_proto::terms::Term;
 use tidegate_proto::v1::{
     self, FacetField, FacetValue, FacetsRequest, GapsRequest, HistogramRequest, HistogramResponse,
@@ -103,13 +105,20 @@ fn facet(facet: v1::Facet) -> Option<Facet> {
     let mut values = Vec::with_capacity(facet.values.len());
     for FacetValue { value, flows } in facet.values {
         match takes(name, &value) {
-            true => values.push(ValueCount { value, count: flows }),
+            true => values.push(ValueCount { text: words(name, &value), value, count: flows }),
             // No choice; and flows without a value are not among those that have one.
             false if value.is_empty() => {}
             false => others += flows,
         }
     }
     Some(Facet { field: name.to_owned(), key: name.to_owned(), values, others })
+}
+
+/// What a value means, where it is a word of the protocol.
+fn words(key: &str, value: &str) -> Option<String> {
+    let reason = DropReason::from_str_name(value)
+        .filter(|reason| key == "drop-reason-desc" && *reason != DropReason::Unknown)?;
+    Some(drop_reason::text(i32::from(reason).cast_unsigned()).into_owned())
 }
 
 /// Counts in whole buckets.

@@ -136,6 +136,7 @@ async fn facets_come_with_the_key_that_a_click_adds() {
     let facet = &answer["facets"][0];
     assert_eq!((facet["key"].as_str(), facet["others"].as_u64()), (Some("drop-reason-desc"), Some(5)));
     assert_eq!(facet["values"].as_array().map(Vec::len), Some(1));
+    assert_eq!(facet["values"][0]["text"], "No egress gateway found");
     assert_eq!(answer["complete"], true);
     let asked = dashboard.relay.asked.lock().expect("not poisoned");
     assert_eq!(asked.facets[0].fields, [FacetField::DropReason as i32, FacetField::Verdict as i32]);

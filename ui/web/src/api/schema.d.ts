@@ -721,6 +721,11 @@ export interface components {
              * @description Flows with it.
              */
             count: number;
+            /**
+             * @description In words, where there are others than the value: of drop reasons, as in `Drop.text`.
+             * @example No egress gateway found
+             */
+            text?: string | null;
             /** @description As a filter takes it. */
             value: string;
         };

@@ -1,5 +1,6 @@
-//! What a drop's number means in prose, as Hubble 1.19 prints it. Several texts are not the
-//! enum's name in other words, so the table stands on its own.
+//! What a drop's number means in prose, as Hubble 1.19 prints it: the one text for command line
+//! and dashboard. Several texts are not the enum's name in other words, so the table stands on its
+//! own.
 
 use std::borrow::Cow;
 
@@ -7,7 +8,7 @@ use std::borrow::Cow;
 const FIRST: u32 = 130;
 
 /// The text for drop reason `number`; unknown numbers stay numbers.
-pub(crate) fn text(number: u32) -> Cow<'static, str> {
+pub fn text(number: u32) -> Cow<'static, str> {
     let known = number
         .checked_sub(FIRST)
         .and_then(|index| TEXTS.get(usize::try_from(index).ok()?))
@@ -99,6 +100,7 @@ const TEXTS: [&str; 78] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::DropReason;
 
     #[test]
     fn known_numbers_have_their_text() {
@@ -117,6 +119,15 @@ mod tests {
         ] {
             assert_eq!(text(number), expected, "{number}");
         }
+    }
+
+    #[test]
+    fn every_reason_of_the_protocol_has_a_text() {
+        let known = (1..300).filter(|number| DropReason::try_from(*number).is_ok());
+        let known: Vec<_> = known.map(|number| u32::try_from(number).unwrap()).collect();
+        assert!(known.len() > 70);
+        let without: Vec<_> = known.iter().filter(|number| text(**number) == number.to_string()).collect();
+        assert!(without.is_empty(), "{without:?}");
     }
 
     #[test]
