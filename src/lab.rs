@@ -93,10 +93,7 @@ fn up(matches: &ArgMatches, world: &str) -> anyhow::Result<()> {
 /// Says where to look.
 fn introduce(world: &World) {
     let Some(relay) = world.relay_address() else { return };
-    if let Some(dashboard) = world.ui_address() {
-        complain(&format!("\ndashboard on http://{dashboard}"));
-    }
-    complain(&format!("relay on {relay}; try, in another terminal:\n"));
+    complain(&format!("\nrelay on {relay}; try, in another terminal:\n"));
     for line in [
         "tidegate lab exec client -- curl -s https://ifconfig.me",
         "tidegate observe --to-fqdn ifconfig.me",
@@ -105,6 +102,9 @@ fn introduce(world: &World) {
         complain(&format!("  {line}"));
     }
     complain("");
+    if let Some(dashboard) = world.ui_address() {
+        complain(&format!("dashboard on http://{dashboard}\n"));
+    }
 }
 
 fn status(world: &str) -> anyhow::Result<()> {
