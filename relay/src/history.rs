@@ -29,7 +29,7 @@ use self::position::Position;
 use crate::recorder::{Node, Recorder};
 
 /// Messages that wait for a follower to read them.
-const CLIENT_QUEUE: usize = 4;
+const CLIENT_QUEUE: usize = 1;
 
 /// Reasons for a drop that the interface can name.
 const DROP_REASONS: usize = 256;
@@ -87,7 +87,7 @@ impl History for StoredHistory {
         let recorder = self.recorder()?;
         let request = request.into_inner();
         let (query, _) = ask::query(request.query.clone())?;
-        let fields = request.fields.iter().map(|field| ask::field(*field)).collect::<Result<Vec<_>, _>>()?;
+        let fields = ask::fields(&request.fields)?;
         let (limit, budget) = (ask::values(request.limit), ask::budget(request.budget_ms));
         let found = match request.prefix.as_str() {
             "" => recorder.store().facets(&query, &fields, limit, "", budget).await,

@@ -202,10 +202,17 @@ fn check_form(name: &str, value: &str, form: Form) -> Result<(), Failure> {
         }
         Form::Choice(words) if words.contains(&value) => Ok(()),
         Form::Choice(words) => expected(words.join(" or ")),
-        Form::Keys(words) => match value.split(',').find(|word| !words.contains(word)) {
-            Some(word) => Err(Failure::bad_request(format!("{name} {word:?}: expected some of {}", words.join(", ")))),
-            None => Ok(()),
-        },
+        Form::Keys(words) => {
+            let given: Vec<_> = value.split(',').collect();
+            if let Some(word) = given.iter().find(|word| !words.contains(word)) {
+                return Err(Failure::bad_request(format!("{name} {word:?}: expected some of {}", words.join(", "))));
+            }
+            // Each costs a count of its own.
+            match given.iter().enumerate().find(|(at, word)| given[..*at].contains(word)) {
+                Some((_, word)) => Err(Failure::bad_request(format!("{name} names {word} twice"))),
+                None => Ok(()),
+            }
+        }
     }
 }
 
@@ -285,6 +292,13 @@ mod tests {
         assert!(refusal(&format!("cursor={}", "x".repeat(VALUE_MAX + 1))).contains("bytes"));
         assert!(refusal(&"pod=a&".repeat(FILTERS_MAX + 1)).contains("filters"));
         assert!(refusal(&"a".repeat(QUERY_MAX + 1)).contains("bytes"));
+    }
+
+    #[test]
+    fn a_field_is_counted_once() {
+        let of = |fields: &str| Params::read(route("/flows/facets"), Some(&format!("fields={fields}")));
+        assert!(of("outcome,verdict").is_ok());
+        assert_eq!(of("outcome,verdict,outcome").expect_err("refused").error, "fields names outcome twice");
     }
 
     #[test]

@@ -4,11 +4,17 @@
 //!
 //! It is driven by [`crate::DESCRIPTORS`], so that no message has a second description.
 
+use std::ops::Range;
+
 use prost::{Message, Name};
 use prost_reflect::{DeserializeOptions, DynamicMessage, MessageDescriptor, ReflectMessage, SerializeOptions, Value};
 
 use crate::Frame;
 use crate::schema::POOL;
+
+/// Seconds since 1970 of the times that protojson knows, with room for the nanoseconds of a time
+/// that is not normalised.
+const CALENDAR: Range<i64> = -62_135_596_797..253_402_300_797;
 
 /// Why a message has no JSON form, or a text is not one.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +80,7 @@ fn descriptor(name: &str) -> Result<MessageDescriptor, JsonError> {
 
 fn write(name: &str, encoded: &[u8]) -> Result<String, JsonError> {
     let mut message = decode(descriptor(name)?, encoded)?;
-    drop_unknown_anys(&mut message);
+    drop_unprintable(&mut message);
     let mut line = Vec::with_capacity(1024);
     let options =
         SerializeOptions::new().use_proto_field_name(true).stringify_64_bit_integers(true).skip_default_fields(true);
@@ -98,26 +104,37 @@ fn decode(descriptor: MessageDescriptor, encoded: &[u8]) -> Result<DynamicMessag
     DynamicMessage::decode(descriptor, encoded).map_err(|source| JsonError::Decode { message, source })
 }
 
-/// A vendor may put any message into `extensions`. protojson cannot print what it has no
-/// description of, so such a field is left out and the rest of the flow is still shown.
-fn drop_unknown_anys(message: &mut DynamicMessage) {
-    let mut unknown = Vec::new();
+/// A vendor may put any message into `extensions`, and any number into a time. protojson cannot
+/// print what it has no description of, nor a time outside of the years 1 to 9999, so such a field
+/// is left out and the rest of the flow is still shown.
+fn drop_unprintable(message: &mut DynamicMessage) {
+    let mut unprintable = Vec::new();
     for (field, value) in message.fields_mut() {
         if let Value::Message(inner) = value {
-            if inner.descriptor().full_name() == "google.protobuf.Any" {
-                if !is_known(inner) {
-                    unknown.push(field);
-                }
-            } else {
-                drop_unknown_anys(inner);
+            match is_printable(inner) {
+                true => drop_unprintable(inner),
+                false => unprintable.push(field),
             }
         }
     }
-    for field in unknown {
+    for field in unprintable {
         message.clear_field(&field);
     }
 }
 
+/// Whether the message itself can be printed, apart from what is in it.
+fn is_printable(message: &DynamicMessage) -> bool {
+    match message.descriptor().full_name() {
+        "google.protobuf.Any" => is_known(message),
+        "google.protobuf.Timestamp" => {
+            let seconds = message.get_field_by_name("seconds").and_then(|seconds| seconds.as_i64());
+            seconds.is_some_and(|seconds| CALENDAR.contains(&seconds))
+        }
+        _ => true,
+    }
+}
+
+/// Whether what is in it is described, and can be printed throughout.
 fn is_known(any: &DynamicMessage) -> bool {
     let url = any.get_field_by_name("type_url");
     let url = url.as_deref().and_then(Value::as_str).unwrap_or_default();
@@ -127,7 +144,8 @@ fn is_known(any: &DynamicMessage) -> bool {
     };
     let bytes = any.get_field_by_name("value");
     let bytes = bytes.as_deref().and_then(Value::as_bytes).cloned().unwrap_or_default();
-    decode(descriptor, &bytes).is_ok()
+    decode(descriptor, &bytes)
+        .is_ok_and(|content| content.fields().all(|(_, value)| value.as_message().is_none_or(is_printable)))
 }
 
 #[cfg(test)]
@@ -207,6 +225,21 @@ mod tests {
         let known = Flow { extensions: Some(Any::from_msg(&info).unwrap()), ..dns_flow() };
         let line = to_string(&response(known)).unwrap();
         assert!(line.contains(r#""@type":"#) && line.contains(r#""egress_port":40000"#), "{line}");
+    }
+
+    #[test]
+    fn a_time_that_no_calendar_has_does_not_hide_the_flow() {
+        let without = |flow: Flow| Flow { time: None, ..flow };
+        for (seconds, nanos) in [(i64::MAX, 0), (i64::MIN, i32::MIN), (253_402_300_800, 0), (-62_135_596_801, 0)] {
+            let time = Some(Timestamp { seconds, nanos });
+            let info = crate::v1::FlowInfo { start: time, ..Default::default() };
+            let flow = Flow { time, extensions: Some(Any::from_msg(&info).unwrap()), ..dns_flow() };
+            assert_eq!(to_string(&response(flow)).unwrap(), to_string(&response(without(dns_flow()))).unwrap());
+        }
+        for (seconds, nanos) in [(253_402_300_796, i32::MAX), (-62_135_596_797, i32::MIN), (0, -1)] {
+            let flow = Flow { time: Some(Timestamp { seconds, nanos }), ..dns_flow() };
+            assert!(to_string(&flow).unwrap().contains("\"time\""));
+        }
     }
 
     #[test]

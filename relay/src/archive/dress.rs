@@ -37,7 +37,7 @@ impl Dress {
         let frame = match &record.original {
             None => Encoded::new(&record.flow).frame(self.info),
             Some(_) => {
-                let mut flow = answer::flow(record);
+                let mut flow = answer::message(record);
                 flow.extensions = flow.extensions.filter(|any| self.info || any.type_url != FLOW_INFO_URL);
                 Frame::from(GetFlowsResponse {
                     node_name: record.flow.node.name.clone(),

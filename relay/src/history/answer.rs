@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use prost::Message;
+use tidegate_flow::flow::uuid_text;
 use tidegate_proto::encode::{self, timestamp};
 use tidegate_proto::{flow, v1};
 use tidegate_store::{Bucket, Facet, FacetField, Facets, Gap, Histogram, Record, StoreError};
@@ -11,11 +12,20 @@ use tonic::Status;
 /// Bytes of flows in one message; clients take four million.
 pub(super) const MESSAGE: usize = 3_000_000;
 
-/// The stored flow, with what only we say about it.
-pub(crate) fn flow(record: &Record) -> flow::Flow {
-    let bytes = record.original.clone().unwrap_or_else(|| encode::whole(&record.flow).into());
-    // What was stored as it came was readable then.
-    flow::Flow::decode(bytes).unwrap_or_default()
+/// The stored flow, with what only we say about it, under the uuid and the time that it is found
+/// by: other programs send flows without a uuid, and times that no calendar has.
+pub(super) fn flow(record: &Record) -> flow::Flow {
+    let (uuid, time) = (uuid_text(record.uuid), Some(timestamp(record.flow.time)));
+    flow::Flow { uuid, time, ..message(record) }
+}
+
+/// The stored flow as it came. What was stored so was readable then; should it be no more, the
+/// facts that are stored beside it are.
+pub(crate) fn message(record: &Record) -> flow::Flow {
+    let original = record.original.clone().and_then(|bytes| flow::Flow::decode(bytes).ok());
+    original.unwrap_or_else(|| {
+        flow::Flow::decode(encode::whole(&record.flow).as_slice()).expect("what we encode is a message")
+    })
 }
 
 /// Takes flows off the front as long as they fit in a message; at least one.
@@ -86,5 +96,43 @@ pub(crate) fn failure(error: &StoreError) -> Status {
     match error {
         StoreError::Invalid(reason) => Status::invalid_argument(reason),
         other => Status::unavailable(format!("the store does not answer: {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tidegate_flow::FlowId;
+    use tidegate_proto::decode::Decoder;
+
+    use super::*;
+    use crate::fake::own_flow;
+
+    fn record() -> Record {
+        let frame = own_flow("a", FlowId { boot: 1, sequence: 7 }, 5_000_000_000);
+        let decoded = Decoder::new().decode(frame.flow().expect("a flow")).expect("valid");
+        Record { uuid: decoded.uuid, flow: decoded.flow, original: None }
+    }
+
+    #[test]
+    fn a_flow_whose_own_bytes_are_damaged_is_shown_as_far_as_it_is_known() {
+        let damaged = Record { original: Some(Bytes::from_static(b"\xff")), ..record() };
+        assert_eq!(flow(&damaged), flow(&record()));
+        assert_eq!(message(&damaged).node_name, "a");
+    }
+
+    #[test]
+    fn a_flow_is_named_and_timed_as_it_is_found_and_else_as_it_came() {
+        let foreign = flow::Flow {
+            uuid: "none".into(),
+            time: Some(prost_types::Timestamp { seconds: i64::MAX, nanos: 0 }),
+            summary: "TCP".into(),
+            ..flow::Flow::default()
+        };
+        let stored = Record { original: Some(foreign.encode_to_vec().into()), ..record() };
+        assert_eq!(message(&stored), foreign);
+        let shown = flow(&stored);
+        assert_eq!((shown.uuid, shown.time), (uuid_text(stored.uuid), Some(timestamp(5_000_000_000))));
+        assert_eq!(shown.summary, "TCP");
     }
 }

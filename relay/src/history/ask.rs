@@ -116,7 +116,20 @@ pub(super) fn budget(ms: u32) -> Option<Duration> {
     (ms > 0).then(|| Duration::from_millis(u64::from(ms)))
 }
 
-pub(super) fn field(number: i32) -> Result<FacetField, Status> {
+/// The fields, each of which costs a count of its own.
+pub(super) fn fields(numbers: &[i32]) -> Result<Vec<FacetField>, Status> {
+    let mut fields = Vec::new();
+    for number in numbers {
+        let field = field(*number)?;
+        if fields.contains(&field) {
+            return Err(Status::invalid_argument(format!("facet field {number} is named twice")));
+        }
+        fields.push(field);
+    }
+    Ok(fields)
+}
+
+fn field(number: i32) -> Result<FacetField, Status> {
     let known = FIELDS.into_iter().find(|field| *field as i32 == number);
     known.ok_or_else(|| Status::invalid_argument(format!("there is no facet field {number}")))
 }
@@ -165,6 +178,8 @@ mod tests {
             assert!(v1::FacetField::try_from(number).is_ok());
         }
         assert!(field(0).is_err() && field(21).is_err());
+        assert_eq!(fields(&[2, 1]).expect("known"), [FacetField::Verdict, FacetField::Outcome]);
+        assert!(fields(&[1, 2, 1]).is_err_and(|refusal| refusal.message().contains("twice")));
     }
 
     #[test]

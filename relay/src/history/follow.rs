@@ -81,7 +81,8 @@ impl Stream {
             }
         };
         match from {
-            Some(from) => self.catch_up(from, newest).await?,
+            // A time that is yet to come is none of a flow.
+            Some(from) => self.catch_up(Position { time: from.time.min(now()), ..from }, newest).await?,
             None => self.read = Some(Position { commit: newest, time: now() }),
         }
         // The first word says where the client is.
@@ -120,14 +121,15 @@ impl Stream {
         let store = self.follower.recorder.store().clone();
         // A commit that is yet to come is one of another store.
         let since = match from.commit > newest {
-            true => Ok(Some(from.time)),
-            false => store.since_commit(from.commit).await,
+            true => from.time,
+            // So may an earlier one be: what is later than all that was read was not read. In the
+            // store that the position is of, nothing later was stored before.
+            false => {
+                let since = self.found(store.since_commit(from.commit).await).await?;
+                from.time.saturating_add(1).min(since.unwrap_or(u64::MAX))
+            }
         };
         let done = Position { commit: newest, time: from.time };
-        let Some(since) = self.found(since).await? else {
-            self.read = Some(done);
-            return Ok(());
-        };
         let span = Span { since, ..Span::ALL };
         let gaps = self.found(store.gaps(span).await).await?;
         let query = Query { span, allow: self.follower.allow.clone(), deny: self.follower.deny.clone() };

@@ -249,11 +249,29 @@ async fn a_position_of_another_store_begins_at_its_time_and_nonsense_begins_now(
     let mut follower = recorded.follow(&format!("{:x}-{time:x}", 1_000_000)).await;
     follower.read(3).await;
     assert_eq!(follower.read, [8, 9, 10]);
+    // Stores count their commits alike: one that this store has may be another's too.
+    let newest = recorded.follow("").await.next().await.position;
+    let (commit, _) = newest.split_once('-').expect("a position");
+    let mut follower = recorded.follow(&format!("{commit}-{time:x}")).await;
+    follower.read(2).await;
+    assert_eq!(follower.read, [9, 10]);
     let mut follower = recorded.follow("nonsense").await;
     follower.next().await;
     recorded.emit(1).await;
     follower.read(1).await;
     assert_eq!(follower.read, [11]);
+}
+
+#[tokio::test]
+async fn a_position_in_the_future_is_brought_back_to_now() {
+    let mut recorded = Recorded::with(2).await;
+    let mut follower = recorded.follow(&format!("{:x}-{:x}", u64::MAX, u64::MAX)).await;
+    let (_, time) =
+        follower.next().await.position.split_once('-').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a position");
+    assert!(u64::from_str_radix(&time, 16).expect("a number") < i64::MAX.unsigned_abs());
+    recorded.emit(1).await;
+    follower.read(1).await;
+    assert_eq!(follower.read, [3]);
 }
 
 #[tokio::test]
