@@ -44,7 +44,24 @@ pub(crate) fn of_thread() -> Result<Duration> {
 pub(crate) fn peak_memory(pid: i32) -> Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-    high_water(&text).with_context(|| format!("{path} has no VmHWM"))
+    bytes(&text, "VmHWM:").with_context(|| format!("{path} has no VmHWM"))
+}
+
+/// The memory that this process holds, in bytes (resident).
+///
+/// # Errors
+/// When `/proc` is not as documented.
+pub(crate) fn memory() -> Result<u64> {
+    let text = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+    bytes(&text, "VmRSS:").context("/proc/self/status has no VmRSS")
+}
+
+/// From now on [`peak_memory`] of this process is what it holds from now on.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(crate) fn forget_peak() -> Result<()> {
+    fs::write("/proc/self/clear_refs", "5").context("cannot write /proc/self/clear_refs")
 }
 
 /// Kernel, CPUs and load, for the head of the output: figures mean little without them.
@@ -78,8 +95,9 @@ fn ticks(stat: &str) -> Result<u64> {
     Ok(user + nice + system + irq + softirq)
 }
 
-fn high_water(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+/// A line of `/proc/<pid>/status`, which is in kilobytes.
+fn bytes(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -97,8 +115,8 @@ mod tests {
 
     #[test]
     fn the_high_water_mark_is_in_bytes() {
-        assert_eq!(high_water("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n"), Some(2048 * 1024));
-        assert_eq!(high_water("VmRSS:\t 1 kB\n"), None);
+        assert_eq!(bytes("Name:\tx\nVmHWM:\t   2048 kB\nVmRSS:\t 1 kB\n", "VmHWM:"), Some(2048 * 1024));
+        assert_eq!(bytes("VmRSS:\t 1 kB\n", "VmHWM:"), None);
     }
 
     #[test]

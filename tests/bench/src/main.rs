@@ -2,7 +2,7 @@
 //! on one machine are for people, and only their ratios travel.
 //!
 //! Reading order: [`datapath`] compares ways through a node, [`observe`] and [`relay`] count
-//! flows per second of CPU time. [`flows`] invents what those two carry, [`child`] and [`ask`]
+//! flows per second of CPU time, [`store`] asks a store of flows. [`flows`] invents what those two carry, [`child`] and [`ask`]
 //! start and question the processes under measurement; [`cpu`], [`ratio`] and [`table`] are the
 //! arithmetic.
 
@@ -16,6 +16,7 @@ mod options;
 mod ratio;
 mod relay;
 mod scratch;
+mod store;
 mod table;
 
 use std::io::{self, Write as _};
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
     let matches = options::command().get_matches();
     let outcome = match matches.subcommand() {
         Some((flows::SERVE, matches)) => flows::serve(matches),
+        Some((store::ASK, matches)) => store::ask(matches),
         _ => run(&matches),
     };
     match outcome {
@@ -52,6 +54,7 @@ fn run(matches: &ArgMatches) -> anyhow::Result<()> {
             Part::Datapath => datapath::run(&options)?,
             Part::Observe => observe::run(&options)?,
             Part::Relay => relay::run(&options)?,
+            Part::Store => store::run(&options)?,
         };
         writeln!(io::stdout(), "{text}")?;
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, ensure};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use tidegate_ops::stop::Signal;
 
-use crate::flows;
+use crate::{flows, store};
 
 /// A group of measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,11 +18,13 @@ pub(crate) enum Part {
     Observe,
     /// The relay over ten collectors.
     Relay,
+    /// The store over a million flows.
+    Store,
 }
 
 impl Part {
-    const ALL: [(&'static str, Self); 3] =
-        [("datapath", Self::Datapath), ("observe", Self::Observe), ("relay", Self::Relay)];
+    const ALL: [(&'static str, Self); 4] =
+        [("datapath", Self::Datapath), ("observe", Self::Observe), ("relay", Self::Relay), ("store", Self::Store)];
 }
 
 /// What to measure, and how long.
@@ -49,6 +51,7 @@ pub(crate) fn command() -> Command {
     Command::new("tidegate-bench")
         .about("Measure what Tidegate costs against other ways to do the same")
         .subcommand(flows::command().hide(true))
+        .subcommand(store::command().hide(true))
         .arg(only.value_name("PART").help("Measure this part alone; may be repeated"))
         .arg(rounds.value_name("NUMBER").help("How often everything is measured"))
         .arg(slice.value_name("MS").help("Milliseconds of each measure of the datapath"))
@@ -100,13 +103,13 @@ mod tests {
     #[test]
     fn without_flags_everything_is_measured_ten_times() {
         let options = read(&[]);
-        assert_eq!((options.parts.len(), options.rounds), (3, 10));
+        assert_eq!((options.parts.len(), options.rounds), (4, 10));
         assert_eq!(options.slice, Duration::from_millis(500));
     }
 
     #[test]
     fn a_part_named_is_measured_alone() {
         assert_eq!(read(&["--only", "relay", "--rounds", "2"]).parts, [Part::Relay]);
-        assert!(command().try_get_matches_from(["bench", "--only", "store"]).is_err());
+        assert!(command().try_get_matches_from(["bench", "--only", "nothing"]).is_err());
     }
 }
