@@ -81,6 +81,12 @@ test('the path of a translated flow goes by the gateway and its address', () => 
   assert.deepEqual(steps({ ...base, egress: { ...egress, ip: null, port: null } }), ['pod passed', 'node passed', 'gateway passed', 'name passed'])
 })
 
+test('an answer takes the way back', () => {
+  const answer = { ...base, reply: true, egress, source: named, destination: pod }
+  assert.deepEqual(steps(answer), ['name passed', 'egress passed', 'gateway passed', 'node passed', 'pod passed'])
+  assert.deepEqual(steps({ ...answer, node: 'gw-b' }), ['name passed', 'egress passed', 'gateway passed', 'pod passed'])
+})
+
 test('a dropped flow ends on the node that saw it', () => {
   assert.deepEqual(steps({ ...base, drop }), ['pod passed', 'node ended', 'name beyond'])
   assert.deepEqual(steps({ ...base, drop, node: 'gw-b', egress: { ...egress, port: null } }), ['pod passed', 'gateway ended', 'egress beyond', 'name beyond'])

@@ -16,13 +16,15 @@ export interface Step {
 /** From source to destination. A dropped flow ended on the node that saw it. */
 export function pathOf(flow: Flow): Step[] {
   const { egress, drop, node } = flow
-  const steps: Omit<Step, 'reach'>[] = [side(flow.source, flow.source.port)]
+  const between: Omit<Step, 'reach'>[] = []
   const gateway = egress?.gateway ?? ''
-  if (node !== gateway) steps.push({ kind: 'node', name: shown(node), detail: '' })
-  if (gateway !== '') steps.push({ kind: 'gateway', name: shown(gateway), detail: shown(egress?.gatewayIp ?? '') })
+  if (node !== gateway) between.push({ kind: 'node', name: shown(node), detail: '' })
+  if (gateway !== '') between.push({ kind: 'gateway', name: shown(gateway), detail: shown(egress?.gatewayIp ?? '') })
   const address = egressEndpoint(flow)
-  if (address !== '') steps.push({ kind: 'egress', name: address, detail: shown(egress?.policy ?? '') })
-  steps.push(side(flow.destination, flow.destination.port))
+  if (address !== '') between.push({ kind: 'egress', name: address, detail: shown(egress?.policy ?? '') })
+  // An answer comes to the egress address first.
+  if (flow.reply === true) between.reverse()
+  const steps = [side(flow.source, flow.source.port), ...between, side(flow.destination, flow.destination.port)]
   const end = drop ? steps.findIndex(({ kind, name }) => (kind === 'node' || kind === 'gateway') && name === shown(node)) : Infinity
   return steps.map((step, at) => ({ ...step, reach: at < end ? 'passed' : at === end ? 'ended' : 'beyond' }))
 }

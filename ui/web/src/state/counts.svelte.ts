@@ -17,8 +17,8 @@ export class HistogramState {
     return this.liveLost.length === 0 ? (this.counted?.lost ?? []) : (this.counted?.lost ?? []).concat(this.liveLost)
   }
 
-  load(filters: Params, bounds: Params, buckets: number, quiet: boolean): Promise<void> {
-    return this.task.run(async (signal) => {
+  async load(filters: Params, bounds: Params, buckets: number, quiet: boolean): Promise<void> {
+    await this.task.run(async (signal) => {
       const first = await api.histogram([...filters, ...bounds, ['buckets', String(buckets)]], signal)
       this.counted = counted(first)
       this.liveLost = []
@@ -31,6 +31,7 @@ export class HistogramState {
         end = answer.completeSince
       }
     }, quiet)
+    if (isRefused(this.task)) this.counted = null
   }
 }
 
@@ -40,8 +41,8 @@ export class FacetsState {
   complete = $state(true)
   readonly task = new Task()
 
-  load(filters: Params, bounds: Params, fields: readonly string[], quiet: boolean): Promise<void> {
-    return this.task.run(async (signal) => {
+  async load(filters: Params, bounds: Params, fields: readonly string[], quiet: boolean): Promise<void> {
+    await this.task.run(async (signal) => {
       const ask = (bounds: Params) => api.facets([...filters, ...bounds, ['fields', fields.join(',')]], signal)
       let answer = await ask(bounds)
       this.facets = answer.facets
@@ -53,5 +54,11 @@ export class FacetsState {
         this.complete = answer.complete
       }
     }, quiet)
+    if (isRefused(this.task)) this.facets = []
   }
+}
+
+/** A question that the server does not understand has no counts, and those of another are not its. */
+function isRefused(task: Task): boolean {
+  return !task.running && task.error?.status === 400
 }
