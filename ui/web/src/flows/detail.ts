@@ -79,7 +79,7 @@ function partyFields(party: Party, side: 'from' | 'to'): Field[] {
     field(name.service, named, `${side}-service`),
     monoField(name.address, endpoint(party.ip, party.port), `${side}-ip`, party.ip),
     field(name.identity, reserved ?? (identity === 0 ? '' : String(identity)), `${side}-identity`),
-    field(name.labels, labels.join(', ')),
+    { ...field(name.labels, ''), value: labels.map(shown).join('\n') },
     field(name.cluster, cluster, `${side}-cluster`),
   ]
 }
