@@ -4,14 +4,14 @@ import { picturePath, play } from './page.mjs'
 
 await play('pictures', { width: 1440, height: 900 }, async (reader) => {
   const { page, rows, drawer } = reader
-  for (const theme of ['dark', 'light']) {
-    await page.emulateMedia({ colorScheme: theme })
-    await reader.open('flows?since=5m')
-    await rows.nth(15).waitFor()
-    if (theme === 'dark') {
-      await rows.filter({ hasText: 'Translated' }).filter({ hasText: 'SYN' }).nth(2).click()
-      await drawer.getByRole('list', { name: 'Path' }).waitFor()
-    }
-    await page.screenshot({ path: picturePath(`flows-${theme}`) })
-  }
+  await reader.open('flows?to-fqdn=*&since=5m')
+  const dropped = rows.filter({ hasText: 'Dropped' }).first()
+  await dropped.click()
+  await drawer.getByRole('list', { name: 'Path' }).waitFor()
+  await page.screenshot({ path: picturePath('flows-dark') })
+
+  await page.emulateMedia({ colorScheme: 'light' })
+  await reader.open('flows?from-namespace=payments&since=5m')
+  await rows.nth(15).waitFor()
+  await page.screenshot({ path: picturePath('flows-light') })
 })
