@@ -32,11 +32,11 @@ const LAST = 9
 const usual: Column[] = [
   column('time', 102, 0, 0, (flow, zone) => zone.millisecond(toMs(flow.time))),
   column('outcome', 100, 0, 0, (flow) => text.outcome[flow.outcome]),
-  column('source', 190, 1, 0, (flow) => sideText(flow.source)),
+  column('source', 186, 1, 0, (flow) => sideText(flow.source)),
   column('destination', 200, 4, 0, (flow) => sideText(flow.destination)),
   column('port', 82, 0, 4, (flow) => [flow.destination.port, flow.protocol.toLowerCase()].filter((part) => part !== null).join('/')),
-  column('egress', 196, 1, 5, (flow) => `${egressEndpoint(flow)} ${flow.egress?.gateway ?? ''}`.trim()),
-  column('info', 178, 1, 3, infoOf),
+  column('egress', 206, 1, 5, (flow) => `${egressEndpoint(flow)} ${flow.egress?.gateway ?? ''}`.trim()),
+  column('info', 172, 1, 3, infoOf),
   column('bytes', 72, 0, 2, bytesOf, 'number'),
 ].map((column) => ({ ...column, usual: true }))
 
