@@ -3,7 +3,8 @@
 //! [`message`] reads DNS messages, [`Names`] remembers what each endpoint was told. Only an
 //! answer to a query that the same endpoint was seen to send counts, and never another
 //! endpoint's. An answer is kept long past its time to live, because programs keep addresses;
-//! what ages is the choice: a connection is named after the newest answer at its start.
+//! what ages is the choice: a connection is named after the newest answer at its start, and keeps
+//! that name however often its endpoint asks again while it lives.
 
 pub mod message;
 pub mod share;
@@ -25,8 +26,8 @@ const SKEW: u64 = SECOND;
 /// A query older than this has no answer to come.
 const QUERY_LIFETIME: u64 = 30 * SECOND;
 
-/// Bounds: names of one address, addresses of one endpoint, open queries of the node.
-const NAMES_PER_ADDRESS: usize = 8;
+/// Bounds: spells of one address, addresses of one endpoint, open queries of the node.
+const SPELLS_PER_ADDRESS: usize = 32;
 const ADDRESSES_PER_ENDPOINT: usize = 8192;
 const QUERIES: usize = 65_536;
 
@@ -48,7 +49,7 @@ pub struct Learned {
 /// What the endpoints of this node, and those it is the gateway of, were told.
 #[derive(Debug, Default)]
 pub struct Names {
-    endpoints: HashMap<IpAddr, HashMap<IpAddr, Vec<Answer>>>,
+    endpoints: HashMap<IpAddr, HashMap<IpAddr, Vec<Spell>>>,
     queries: HashMap<QueryKey, (Fqdn, u64)>,
     order: VecDeque<QueryKey>,
     /// Answers that were no answer to a query that was seen.
@@ -57,11 +58,23 @@ pub struct Names {
     pub forgotten: u64,
 }
 
+/// Answers of one name for an address, with none of another name between them.
 #[derive(Clone, Debug)]
-struct Answer {
+struct Spell {
     fqdn: Fqdn,
-    learned: u64,
     source: Source,
+    first: u64,
+    last: u64,
+}
+
+impl Spell {
+    /// When the name was last known to be meant, for a connection that started at `start`; none if
+    /// it was not yet. An answer from another node is under that node's clock.
+    fn known(&self, start: u64) -> Option<u64> {
+        let skew = if self.source == Source::Shared { SKEW } else { 0 };
+        let start = start.saturating_add(skew);
+        (self.first <= start).then(|| self.last.min(start))
+    }
 }
 
 /// A query, as its answer will name it: who, through which port, asked whom, with which number.
@@ -117,22 +130,16 @@ impl Names {
         if addresses.len() >= ADDRESSES_PER_ENDPOINT && !addresses.contains_key(&learned.address) {
             let oldest = addresses
                 .iter()
-                .min_by_key(|(_, answers)| answers.iter().map(|answer| answer.learned).max())
+                .min_by_key(|(_, spells)| spells.iter().map(|spell| spell.last).max())
                 .map(|(address, _)| *address);
             if let Some(oldest) = oldest {
                 addresses.remove(&oldest);
                 self.forgotten += 1;
             }
         }
-        let answers = addresses.entry(learned.address).or_default();
-        answers.retain(|answer| answer.fqdn != learned.fqdn || answer.learned > learned.learned);
-        if answers.iter().any(|answer| answer.fqdn == learned.fqdn) {
-            return;
-        }
-        answers.push(Answer { fqdn: learned.fqdn.clone(), learned: learned.learned, source });
-        answers.sort_by_key(|answer| std::cmp::Reverse(answer.learned));
-        if answers.len() > NAMES_PER_ADDRESS {
-            answers.truncate(NAMES_PER_ADDRESS);
+        let spells = addresses.entry(learned.address).or_default();
+        extend(spells, learned, source);
+        if spells.len() > SPELLS_PER_ADDRESS && shorten(spells) {
             self.forgotten += 1;
         }
     }
@@ -141,23 +148,26 @@ impl Names {
     /// best first, empty if none is known.
     #[must_use]
     pub fn of(&self, endpoint: IpAddr, address: IpAddr, start: u64) -> Vec<Name> {
-        let Some(answers) = self.endpoints.get(&endpoint).and_then(|addresses| addresses.get(&address)) else {
+        let Some(spells) = self.endpoints.get(&endpoint).and_then(|addresses| addresses.get(&address)) else {
             return Vec::new();
         };
-        // Answers come newest first. One from another node is under that node's clock.
-        let usable = |answer: &&Answer| match answer.source {
-            Source::Shared => answer.learned <= start + SKEW,
-            _ => answer.learned <= start,
-        };
-        let mut candidates = answers.iter().filter(usable);
-        let Some(best) = candidates.next() else {
+        let mut known: Vec<_> = spells.iter().filter_map(|spell| Some((spell.known(start)?, spell))).collect();
+        known.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+        let Some((_, best)) = known.first() else {
             return Vec::new();
         };
-        let rivals: Vec<_> = candidates.filter(|answer| answer.learned + AMBIGUOUS >= start).collect();
-        let confidence = if rivals.is_empty() { Confidence::High } else { Confidence::Medium };
-        std::iter::once((best, confidence))
-            .chain(rivals.into_iter().map(|answer| (answer, Confidence::Low)))
-            .map(|(answer, confidence)| Name { fqdn: answer.fqdn.clone(), source: answer.source, confidence })
+        let mut candidates = vec![*best];
+        for (time, spell) in &known {
+            if time + AMBIGUOUS >= start && candidates.iter().all(|candidate| candidate.fqdn != spell.fqdn) {
+                candidates.push(spell);
+            }
+        }
+        let confidence = if candidates.len() == 1 { Confidence::High } else { Confidence::Medium };
+        let confidences = std::iter::once(confidence).chain(std::iter::repeat(Confidence::Low));
+        candidates
+            .into_iter()
+            .zip(confidences)
+            .map(|(spell, confidence)| Name { fqdn: spell.fqdn.clone(), source: spell.source, confidence })
             .collect()
     }
 
@@ -183,6 +193,35 @@ impl Names {
             self.order.push_back(key);
         }
     }
+}
+
+/// Enters an answer into the spells of an address, which are in order, newest first.
+fn extend(spells: &mut Vec<Spell>, learned: &Learned, source: Source) {
+    let (fqdn, time) = (&learned.fqdn, learned.learned);
+    // Answers of another node may come late.
+    let at = spells.partition_point(|spell| spell.first > time);
+    if let Some(before) = spells.get_mut(at).filter(|spell| spell.fqdn == *fqdn) {
+        before.last = before.last.max(time);
+    } else if let Some(after) = spells[..at].last_mut().filter(|spell| spell.fqdn == *fqdn) {
+        after.first = time;
+    } else {
+        spells.insert(at, Spell { fqdn: fqdn.clone(), source, first: time, last: time });
+    }
+}
+
+/// Makes one spell less: the oldest that repeats a name becomes part of the one before it. Says
+/// whether there was none, and the oldest name is forgotten.
+fn shorten(spells: &mut Vec<Spell>) -> bool {
+    let before = |at: usize| (at + 1..spells.len()).find(|older| spells[*older].fqdn == spells[at].fqdn);
+    let repeated = (0..spells.len()).rev().find_map(|at| Some((at, before(at)?)));
+    match repeated {
+        Some((at, before)) => {
+            spells[before].last = spells[before].last.max(spells[at].last);
+            spells.remove(at);
+        }
+        None => drop(spells.pop()),
+    }
+    repeated.is_none()
 }
 
 #[cfg(test)]

@@ -99,6 +99,60 @@ fn two_fresh_names_for_one_address_are_both_told_with_less_confidence() {
 }
 
 #[test]
+fn a_connection_keeps_its_name_however_often_its_endpoint_asks_again() {
+    let mut names = Names::default();
+    for n in 1..1000 {
+        exchange(&mut names, 1, "a.com.", &[("a.com.", "203.0.113.1")], n * 10 * SECOND);
+    }
+    assert!(texts(&names, "203.0.113.1", 10 * SECOND - 1).is_empty());
+    for start in [10 * SECOND, 15 * SECOND, 5_000 * SECOND, 20_000 * SECOND] {
+        let found = names.of(POD, "203.0.113.1".parse().unwrap(), start);
+        let found: Vec<_> = found.iter().map(|name| (name.fqdn.as_str(), name.confidence)).collect();
+        assert_eq!(found, [("a.com", Confidence::High)]);
+    }
+    assert_eq!(names.forgotten, 0);
+}
+
+#[test]
+fn names_that_take_turns_are_told_apart_by_the_start() {
+    let mut names = Names::default();
+    let turns = |n: u64| if n.is_multiple_of(2) { "a.com" } else { "b.com" };
+    for n in 1..=20 {
+        exchange(&mut names, 1, turns(n), &[(turns(n), "203.0.113.1")], n * 10 * SECOND);
+    }
+    for n in 1..=20 {
+        assert_eq!(texts(&names, "203.0.113.1", (n * 10 + 5) * SECOND), [turns(n)]);
+    }
+    // More than are kept: an old connection has both names, and what is new is still told apart.
+    for n in 21..=1000 {
+        exchange(&mut names, 1, turns(n), &[(turns(n), "203.0.113.1")], n * 10 * SECOND);
+    }
+    let mut old = texts(&names, "203.0.113.1", 505 * SECOND);
+    old.sort();
+    assert_eq!(old, ["a.com", "b.com"]);
+    assert_eq!(texts(&names, "203.0.113.1", 15 * SECOND), ["b.com"]);
+    assert_eq!(texts(&names, "203.0.113.1", 9_995 * SECOND), ["b.com"]);
+    assert!(names.endpoints[&POD].values().all(|spells| spells.len() <= SPELLS_PER_ADDRESS));
+}
+
+#[test]
+fn answers_that_come_late_find_their_place() {
+    let mut names = Names::default();
+    let address = "203.0.113.1".parse().unwrap();
+    let mut learn = |fqdn: &str, seconds: u64| {
+        let learned = seconds * SECOND;
+        let one = Learned { endpoint: POD, address, fqdn: Fqdn::new(fqdn), learned, expires: learned };
+        names.learn(&one, Source::Shared);
+    };
+    for (fqdn, seconds) in [("a.com", 50), ("b.com", 30), ("a.com", 10), ("a.com", 40), ("b.com", 20)] {
+        learn(fqdn, seconds);
+    }
+    for (start, fqdn) in [(15, "a.com"), (25, "b.com"), (35, "b.com"), (45, "a.com"), (55, "a.com")] {
+        assert_eq!(texts(&names, "203.0.113.1", start * SECOND), [fqdn], "at {start}");
+    }
+}
+
+#[test]
 fn another_endpoints_answer_is_not_ours() {
     let mut names = Names::default();
     exchange(&mut names, 1, "a.com.", &[("a.com.", "203.0.113.1")], SECOND);
