@@ -190,9 +190,10 @@ impl Row {
 }
 
 /// Where among the flows of its time a flow is looked for first; if another one is there, then at
-/// the next place and so on, 0 following the last.
+/// the next place and so on, 0 following the last. A sum, so that flows which a node numbers one
+/// after the other, such as the points of one packet's way, stay in that order.
 pub(super) fn tie(uuid: u128) -> u16 {
-    (0..8).fold(0, |tie, word| tie ^ (uuid >> (16 * word)) as u16)
+    (0..8).fold(0, |tie: u16, word| tie.wrapping_add((uuid >> (16 * word)) as u16))
 }
 
 fn port_of(column: i64) -> Result<u16, sqlx::Error> {
