@@ -26,10 +26,22 @@ pub(crate) fn conclude(outcome: anyhow::Result<Exit>) -> Exit {
         Ok(exit) => exit,
         Err(error) if is_closed_pipe(&error) => Exit::Done,
         Err(error) => {
-            complain(&format!("{error:#}"));
+            complain(&sentence(&error));
             Exit::Failed
         }
     }
+}
+
+/// The error and what caused it, each once: some errors say their cause themselves.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !sentence.ends_with(&cause) {
+            sentence.push_str(": ");
+            sentence.push_str(&cause);
+        }
+    }
+    sentence
 }
 
 /// Writes one line to standard error. When that fails there is nobody left to tell.
@@ -50,6 +62,16 @@ mod tests {
     use anyhow::Context as _;
 
     use super::*;
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let io = || io::Error::from(io::ErrorKind::StorageFull);
+        let store = tidegate_store::StoreError::Io { what: "make /x".to_owned(), source: io() };
+        let told = Err::<(), _>(store).context("cannot open the store").expect_err("it failed");
+        assert_eq!(sentence(&told), "cannot open the store: make /x: no storage space");
+        let told = Err::<(), _>(io()).context("write the flows").expect_err("it failed");
+        assert_eq!(sentence(&told), "write the flows: no storage space");
+    }
 
     #[test]
     fn a_closed_pipe_is_no_failure_and_a_full_disk_is() {

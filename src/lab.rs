@@ -86,7 +86,7 @@ fn up(matches: &ArgMatches, world: &str) -> anyhow::Result<()> {
     }
     cli::up(&options)?;
     introduce(&World::open(world)?);
-    complain("The lab is up. `tidegate lab down` takes it down and leaves nothing behind.");
+    complain(&format!("The lab is up. `tidegate lab down{}` takes it down and leaves nothing behind.", named(world)));
     Ok(())
 }
 
@@ -94,17 +94,24 @@ fn up(matches: &ArgMatches, world: &str) -> anyhow::Result<()> {
 fn introduce(world: &World) {
     let Some(relay) = world.relay_address() else { return };
     complain(&format!("\nrelay on {relay}; try, in another terminal:\n"));
+    // The settings of the lab of the default name are found.
+    let server = if world.name() == DEFAULT_WORLD { String::new() } else { format!(" --server {relay}") };
     for line in [
-        "tidegate lab exec client -- curl -s https://ifconfig.me",
-        "tidegate observe --to-fqdn ifconfig.me",
-        "tidegate observe -f --from-pod client -o table",
+        format!("lab exec{} client -- curl -s https://ifconfig.me", named(world.name())),
+        format!("observe{server} --to-fqdn ifconfig.me"),
+        format!("observe{server} -f --from-pod client -o table"),
     ] {
-        complain(&format!("  {line}"));
+        complain(&format!("  tidegate {line}"));
     }
     complain("");
     if let Some(dashboard) = world.ui_address() {
         complain(&format!("dashboard on http://{dashboard}\n"));
     }
+}
+
+/// The flag that names the lab, if it needs one.
+fn named(world: &str) -> String {
+    if world == DEFAULT_WORLD { String::new() } else { format!(" --world {world}") }
 }
 
 fn status(world: &str) -> anyhow::Result<()> {

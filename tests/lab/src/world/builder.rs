@@ -264,14 +264,14 @@ impl Builder {
 /// Takes the world's lock and clears away what a dead owner left.
 fn claim(name: &str) -> Result<Lock> {
     let Some(lock) = Lock::try_take(name)? else {
-        bail!("lab world {name} belongs to a running process; end it, or run `tidegate lab down`");
+        bail!("lab world {name} belongs to a running process; end it, or run `tidegate lab down --world {name}`");
     };
     let dir = RunDir::of(name);
     if let Ok(state) = dir.read_state()
         && state.owner.is_none()
         && teardown::has_running_role(&dir)
     {
-        bail!("lab world {name} is up already; take it down first with `tidegate lab down`");
+        bail!("lab world {name} is up already; take it down first with `tidegate lab down --world {name}`");
     }
     teardown::tear_down(name).context("cannot clear away the world's leftovers")?;
     Ok(lock)
