@@ -241,7 +241,7 @@ pub(crate) struct Status {
     /// Null: there is none, or it cannot be asked; see `storeMessage`.
     #[schema(required)]
     pub(crate) store: Option<StoreStatus>,
-    /// Why `store` is null, and what to do.
+    /// Why `store` is null and what to do, or why it takes no flows now.
     #[schema(required)]
     pub(crate) store_message: Option<String>,
 }

@@ -62,7 +62,10 @@ impl Board {
         };
         last.count(&nodes, asked);
         let (stats, store_message) = match stats {
-            Ok(stats) => (Some(stats), None),
+            Ok(stats) => {
+                let trouble = trouble(&stats.nodes);
+                (Some(stats), trouble)
+            }
             Err(failure) => (None, Some(words(&failure))),
         };
         let recorded = stats.as_ref().map_or(&[][..], |stats| &stats.nodes);
@@ -142,6 +145,11 @@ impl Status {
             && self.store_message == other.store_message
             && nodes(self) == nodes(other)
     }
+}
+
+/// Why the store takes no flows, if it does not: then that is said of nodes that it is connected to.
+fn trouble(recorded: &[RecordedNode]) -> Option<String> {
+    recorded.iter().find(|node| node.connected && !node.message.is_empty()).map(|node| node.message.clone())
 }
 
 fn words(failure: &Failure) -> String {

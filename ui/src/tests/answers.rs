@@ -237,6 +237,19 @@ async fn the_state_has_nodes_and_store() {
 }
 
 #[tokio::test]
+async fn a_store_that_takes_no_flows_is_said_to() {
+    let recorded = |connected, message: &str| RecordedNode { connected, message: message.into(), ..Default::default() };
+    let nodes = vec![recorded(false, "no route"), recorded(true, ""), recorded(true, "the disk is full")];
+    let stats = StatsResponse { store: "sqlite:///x".into(), nodes, ..StatsResponse::default() };
+    let dashboard = Dashboard::with(Script { stats, ..Script::default() }).await;
+    let status = dashboard.api("/status").await.json();
+    assert_eq!(
+        (status["store"]["flows"].as_u64(), status["storeMessage"].as_str()),
+        (Some(0), Some("the disk is full"))
+    );
+}
+
+#[tokio::test]
 async fn the_description_is_served() {
     let dashboard = Dashboard::with(Script::default()).await;
     let served = dashboard.api("/openapi.json").await;

@@ -282,6 +282,7 @@ export const text = {
     unreachable: 'server does not answer',
     unknown: 'connecting',
     nodes: (up: number, all: number) => `${up}/${all} nodes`,
+    storeFails: 'store takes no flows',
     stored: (age: string) => `kept ${age}`,
     flows: (number: string) => `${number} flows stored`,
     ms: (ms: number) => `${count(ms)} ms`,

@@ -645,7 +645,7 @@ export interface components {
             /** @description Where everything here comes from. */
             relay: components["schemas"]["RelayStatus"];
             store: components["schemas"]["StoreStatus"] | null;
-            /** @description Why `store` is null, and what to do. */
+            /** @description Why `store` is null and what to do, or why it takes no flows now. */
             storeMessage: string | null;
             /** @description Version of the dashboard's server. */
             version: string;
