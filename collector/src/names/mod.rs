@@ -21,8 +21,9 @@ use message::Message;
 const SECOND: u64 = 1_000_000_000;
 /// Answers this close before the start of a connection may both be meant.
 const AMBIGUOUS: u64 = 2 * SECOND;
-/// How far the clocks of two nodes may be apart, and an answer from another node in the future.
-const SKEW: u64 = SECOND;
+/// How far the clocks of two nodes are apart, and an answer from another node in the future: usually,
+/// and where else there would be no name.
+const SKEWS: [u64; 2] = [SECOND / 50, SECOND];
 /// A query older than this has no answer to come.
 const QUERY_LIFETIME: u64 = 30 * SECOND;
 
@@ -69,9 +70,9 @@ struct Spell {
 
 impl Spell {
     /// When the name was last known to be meant, for a connection that started at `start`; none if
-    /// it was not yet. An answer from another node is under that node's clock.
-    fn known(&self, start: u64) -> Option<u64> {
-        let skew = if self.source == Source::Shared { SKEW } else { 0 };
+    /// it was not yet. An answer from another node is under that node's clock, apart by `skew`.
+    fn known(&self, start: u64, skew: u64) -> Option<u64> {
+        let skew = if self.source == Source::Shared { skew } else { 0 };
         let start = start.saturating_add(skew);
         (self.first <= start).then(|| self.last.min(start))
     }
@@ -151,8 +152,13 @@ impl Names {
         let Some(spells) = self.endpoints.get(&endpoint).and_then(|addresses| addresses.get(&address)) else {
             return Vec::new();
         };
-        let mut known: Vec<_> = spells.iter().filter_map(|spell| Some((spell.known(start)?, spell))).collect();
-        known.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+        let by = |skew| {
+            let mut known: Vec<_> =
+                spells.iter().filter_map(|spell| Some((spell.known(start, skew)?, spell))).collect();
+            known.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
+            known
+        };
+        let known = SKEWS.into_iter().map(by).find(|known| !known.is_empty()).unwrap_or_default();
         let Some((_, best)) = known.first() else {
             return Vec::new();
         };

@@ -176,6 +176,20 @@ fn a_name_sent_by_another_node_may_be_a_little_in_the_future() {
 }
 
 #[test]
+fn a_name_sent_by_another_node_after_the_start_is_no_better_than_one_before() {
+    let mut names = Names::default();
+    for (fqdn, learned) in [("a.com", 10 * SECOND), ("b.com", 20 * SECOND)] {
+        let fqdn = Fqdn::new(fqdn);
+        let address = "203.0.113.1".parse().unwrap();
+        let learned = Learned { endpoint: POD, address, fqdn, learned, expires: learned };
+        names.learn(&learned, Source::Shared);
+    }
+    assert_eq!(texts(&names, "203.0.113.1", 20 * SECOND - SECOND / 2), ["a.com"]);
+    // So little is the clocks.
+    assert_eq!(texts(&names, "203.0.113.1", 20 * SECOND - SECOND / 100), ["b.com"]);
+}
+
+#[test]
 fn garbage_is_no_message() {
     assert!(message::read(&[]).is_none());
     assert!(message::read(&[0xff; 64]).is_none());
