@@ -1,10 +1,8 @@
 //! What Tidegate costs, printed by `make bench`. Nothing here passes or fails: figures of one run
 //! on one machine are for people, and only their ratios travel.
 //!
-//! Reading order: [`datapath`] compares ways through a node, [`observe`] and [`relay`] count
-//! flows per second of CPU time, [`store`] asks a store of flows. [`flows`] invents what those two carry, [`child`] and [`ask`]
-//! start and question the processes under measurement; [`cpu`], [`ratio`] and [`table`] are the
-//! arithmetic.
+//! [`datapath`] compares ways through a node, [`observe`] and [`relay`] count flows per second of
+//! CPU time, [`store`] asks a million stored flows; the other modules serve these.
 
 mod ask;
 mod child;

@@ -17,6 +17,8 @@ impl Display for Summary<'_> {
             return message(f, kind, dns);
         }
         match flow.l4 {
+            // The record of an end is of no packet.
+            L4::Tcp { flags: 0, .. } if flow.counters.end != 0 => f.write_str("Connection ended"),
             L4::Tcp { flags, .. } => tcp(f, flags),
             L4::Udp { .. } => f.write_str("UDP"),
             L4::IcmpV4 { kind, .. } => icmp(f, "ICMPv4", kind, icmp_v4(kind)),

@@ -252,3 +252,13 @@ fn every_protocol_has_its_header_and_its_summary() {
     assert!(!flags.ns);
     assert_eq!(summary, "TCP Flags: SYN, ACK, RST, FIN, PSH, URG, ECE, CWR");
 }
+
+#[test]
+fn the_record_of_an_end_says_so_instead_of_flags() {
+    let mut ended = translated();
+    ended.counters.end = 0;
+    ended.l4 = L4::Tcp { source: 1, destination: 2, flags: 0 };
+    assert_eq!(message(&ended).summary, "TCP Flags: ");
+    ended.counters.end = ended.time;
+    assert_eq!(message(&ended).summary, "Connection ended");
+}
