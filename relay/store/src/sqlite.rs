@@ -96,7 +96,11 @@ impl Sqlite {
         let folder = Folder::new(folder)?;
         folder.make()?;
         let lock = folder.lock()?;
-        let (catalog, list) = recover::open(&folder, &options).await?;
+        let (catalog, list) = match recover::open(&folder, &options).await {
+            // Without room for logs, what is old could not be removed either.
+            Err(error) if error.is_full() && folder.give_reserve() => recover::open(&folder, &options).await?,
+            opened => opened.inspect(|_| folder.keep_reserve())?,
+        };
         let (outlived, _) = catalog.outlived().await?;
         let last = list.iter().map(|segment| segment.told().last_commit).max().unwrap_or(0).max(outlived);
         let (catalog, segments) = (Arc::new(catalog), Arc::new(Segments::new()));
@@ -259,7 +263,9 @@ impl FlowStore for Sqlite {
 
     async fn maintain(&self, retention: &Retention) -> Result<Maintained, StoreError> {
         let _one = self.maintaining.lock().await;
-        self.seal_and_remove(retention).await
+        let done = self.seal_and_remove(retention).await?;
+        self.folder.keep_reserve();
+        Ok(done)
     }
 
     async fn close(&self) {

@@ -2,6 +2,7 @@
 
 mod gaps;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::SqliteRow;
@@ -240,5 +241,9 @@ fn entry(row: SqliteRow) -> Result<Entry, sqlx::Error> {
 
 /// A failure with a file.
 pub(super) fn failed(path: &Path, what: &str, source: sqlx::Error) -> StoreError {
-    StoreError::Database { what: format!("{what} ({})", path.display()), source }
+    let what = format!("{what} ({})", path.display());
+    if connect::is_full(&source) {
+        return StoreError::Io { what, source: io::ErrorKind::StorageFull.into() };
+    }
+    StoreError::Database { what, source }
 }

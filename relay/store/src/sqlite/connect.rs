@@ -13,11 +13,20 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::segments::Segment;
 
-/// Connections that read at the same time; each has a thread of its own.
-const MOST_READERS: usize = 24;
+/// Connections that read at the same time: each has a thread of its own, and whoever has one may
+/// hold the dictionaries of a segment in memory. Who asks for one waits for a turn at each segment,
+/// so that long questions do not keep short ones from an answer.
+pub(super) const MOST_READERS: usize = 8;
 
 /// Connections that are kept open when nobody reads.
-const MOST_IDLE: usize = 16;
+pub(super) const MOST_IDLE: usize = 8;
+
+/// Memory that such a connection keeps of its file, in the words of SQLite. What is read by column
+/// is read once, and the kernel keeps files too.
+const READ_CACHE: &str = "-1024";
+
+/// Rows that wait to be taken: the two threads change places less often.
+const MOST_ROWS: usize = 1_024;
 
 /// Steps of SQLite's machine between two looks at whether anybody still waits for the answer: well
 /// under a millisecond.
@@ -32,6 +41,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .foreign_keys(false)
         .busy_timeout(PATIENCE)
+        .row_buffer_size(MOST_ROWS)
         .pragma("temp_store", "MEMORY")
         .thread_name(|_| "tidegate-store".into())
         .disable_statement_logging()
@@ -74,6 +84,15 @@ pub(super) fn is_damage(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the error says that there is no room on the disk, not even for what readers share.
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    const FULL: i32 = 13;
+    const SHARED_MEMORY: i32 = 10 | 19 << 8;
+    let sqlx::Error::Database(error) = error else { return false };
+    let code = error.code().and_then(|code| code.parse::<i32>().ok()).unwrap_or_default();
+    code & 0xff == FULL || code == SHARED_MEMORY
+}
+
 /// A bounded number of connections that read.
 #[derive(Debug)]
 pub(super) struct Readers {
@@ -107,8 +126,13 @@ impl Readers {
                 return Ok(reader(idle));
             }
         }
+        while let Some(unused) = self.surplus() {
+            // A connection that reads has nothing to lose. Its files are closed before others are opened.
+            let _closed = unused.connection.close().await;
+        }
         // Not `read_only`: whoever closes a file last has to remove its log.
-        let mut connection = options(&segment.path).pragma("query_only", "ON").connect().await?;
+        let options = options(&segment.path).pragma("query_only", "ON").pragma("cache_size", READ_CACHE);
+        let mut connection = options.connect().await?;
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         connection.lock_handle().await?.set_progress_handler(STEPS, move || !stopped.load(Ordering::Relaxed));
@@ -119,6 +143,12 @@ impl Readers {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let place = idle.iter().position(|one| one.segment.id == segment)?;
         idle.remove(place)
+    }
+
+    /// Takes the connection that was unused for longest, if there are as many as may be.
+    fn surplus(&self) -> Option<Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() >= MOST_IDLE { idle.pop_front() } else { None }
     }
 
     /// Drops unused connections to segments that are not to be kept.
@@ -134,7 +164,6 @@ impl Readers {
         drop(all);
         let idle = std::mem::take(&mut *self.idle.lock().unwrap_or_else(PoisonError::into_inner));
         for one in idle {
-            // A connection that reads has nothing to lose.
             let _closed = one.connection.close().await;
         }
     }
@@ -167,10 +196,6 @@ impl Drop for Reader {
     fn drop(&mut self) {
         let Some(open) = self.open.take() else { return };
         open.stop.store(true, Ordering::Relaxed);
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.push_back(open);
-        if idle.len() > MOST_IDLE {
-            idle.pop_front();
-        }
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push_back(open);
     }
 }

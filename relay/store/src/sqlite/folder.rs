@@ -11,6 +11,10 @@ use crate::StoreError;
 /// What SQLite puts behind the name of a file for its companions, the file itself first.
 const COMPANIONS: [&str; 3] = ["", "-wal", "-shm"];
 
+/// Bytes that are set aside for a full disk: to open a store takes a little room for each file that
+/// is written to, and to remove what is old takes some in the catalog.
+const RESERVE: usize = 1 << 20;
+
 /// A folder with the files of a store.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
@@ -45,6 +49,19 @@ impl Folder {
             Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: self.path.display().to_string() }),
             Err(TryLockError::Error(source)) => Err(io_error("lock", &path, source)),
         }
+    }
+
+    /// Sets room aside, if it is not and there is some.
+    pub(super) fn keep_reserve(&self) {
+        let path = self.path.join("reserve");
+        if !path.exists() && fs::write(&path, vec![0; RESERVE]).is_err() {
+            self.give_reserve();
+        }
+    }
+
+    /// Makes room of what was set aside; no: there was nothing.
+    pub(super) fn give_reserve(&self) -> bool {
+        fs::remove_file(self.path.join("reserve")).is_ok()
     }
 
     /// The catalog.

@@ -35,15 +35,33 @@ impl Sqlite {
     pub(super) async fn seal_and_remove(&self, retention: &Retention) -> Result<Maintained, StoreError> {
         let mut done = Maintained::default();
         self.follow().await?;
-        if let Some(writer) = &self.writer {
-            for segment in self.segments.take_damaged() {
-                writer.lock().await.set_aside(&segment).await?;
-            }
-            for segment in self.due(retention.now) {
-                done.sealed += u32::from(self.seal(writer, &segment).await?);
-            }
+        // To seal takes room: what cannot be sealed for want of it does not keep what is old.
+        let sealed = self.seal_due(retention, &mut done).await;
+        let removed = match self.remove_old(retention, &mut done).await {
+            Err(error) if error.is_full() && self.folder.give_reserve() => self.remove_old(retention, &mut done).await,
+            removed => removed,
+        };
+        self.unlink().await?;
+        let sealed = match sealed {
+            Err(error) if error.is_full() && done.removed > 0 => self.seal_due(retention, &mut done).await,
+            sealed => sealed,
+        };
+        sealed.and(removed).map(|()| done)
+    }
+
+    async fn seal_due(&self, retention: &Retention, done: &mut Maintained) -> Result<(), StoreError> {
+        let Some(writer) = &self.writer else { return Ok(()) };
+        for segment in self.segments.take_damaged() {
+            writer.lock().await.set_aside(&segment).await?;
         }
-        self.remove_old(retention, &mut done).await?;
+        for segment in self.due(retention.now) {
+            done.sealed += u32::from(self.seal(writer, &segment).await?);
+        }
+        Ok(())
+    }
+
+    /// Unlinks the files that nobody reads any more.
+    async fn unlink(&self) -> Result<(), StoreError> {
         for segment in self.leaving.take() {
             // Large files take a while.
             let path = segment.path.clone();
@@ -52,7 +70,7 @@ impl Sqlite {
                 self.catalog.forget(segment.id).await?;
             }
         }
-        Ok(done)
+        Ok(())
     }
 
     /// Segments to seal: flows for them are not expected any more, or they were full so long ago

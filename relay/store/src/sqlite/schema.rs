@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use sqlx::migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{SqlSafeStr, SqliteConnection};
 
+use super::catalog;
 use crate::StoreError;
 
 /// `catalog.db`
@@ -59,5 +60,5 @@ fn failed(error: MigrateError, path: &Path) -> StoreError {
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error,
         error => sqlx::Error::Migrate(Box::new(error)),
     };
-    StoreError::Database { what: format!("prepare {}", path.display()), source }
+    catalog::failed(path, "prepare", source)
 }

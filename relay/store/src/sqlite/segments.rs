@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::catalog::failed;
 use super::connect::{Reader, Readers, is_damage};
 use super::query;
 use crate::{Span, StoreError};
@@ -145,7 +146,7 @@ impl Segments {
             return Ok(());
         }
         if !is_damage(&error) {
-            return Err(StoreError::Database { what: format!("{what} ({})", segment.path.display()), source: error });
+            return Err(failed(&segment.path, what, error));
         }
         let file = segment.path.display();
         tracing::error!(%file, %error, "a file of the store is damaged; its flows are left out of answers");

@@ -1,7 +1,9 @@
 //! What is special about this engine: files, their fates, and rows. What every engine does is in
 //! `tests/store`.
 
+mod bounds;
 mod damage;
+mod disk;
 mod flows;
 mod kill;
 mod life;

@@ -45,14 +45,25 @@ impl Cache {
 
 /// Forgets the dictionaries of segments that were not asked for long, if there are too many.
 pub(super) fn forget(segments: &[Arc<Segment>]) {
+    forget_beyond(segments, KEPT);
+}
+
+/// As [`forget`], for how many values are too many.
+pub(in crate::sqlite) fn forget_beyond(segments: &[Arc<Segment>], most: usize) {
     let mut kept: Vec<_> = segments.iter().map(|segment| &segment.cache).collect();
     kept.sort_by_cached_key(|cache| Reverse(cache.used.load(Ordering::Relaxed)));
     let mut sum = 0;
     // The one that was just used stays, however large it is.
     for cache in kept.into_iter().skip(1) {
         sum += cache.with(|known| known.len());
-        if sum > KEPT {
+        if sum > most {
             cache.with(|known| *known = Dictionary::default());
         }
     }
+}
+
+/// Values that are kept of each segment.
+#[cfg(test)]
+pub(in crate::sqlite) fn values_in_memory(segments: &[Arc<Segment>]) -> Vec<usize> {
+    segments.iter().map(|segment| segment.cache.with(|known| known.len())).collect()
 }

@@ -27,6 +27,8 @@ mod tables;
 mod uuid;
 
 pub(super) use cache::Cache;
+#[cfg(test)]
+pub(super) use cache::{forget_beyond, values_in_memory};
 pub(super) use facets::facets;
 pub(super) use histogram::histogram;
 #[cfg(test)]

@@ -104,6 +104,32 @@ async fn a_clock_that_is_ahead_seals_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_clock_that_jumps_back_loses_and_removes_nothing() {
+    let folder = folder();
+    let store = open(&folder).await;
+    let append = async |records: Vec<_>| store.append(&batch(records)).await.unwrap();
+    append((1..16).map(|at| ours(at, 5 * HOUR + at)).collect()).await;
+    append((16..20).map(|at| ours(at, 7 * HOUR + at)).collect()).await;
+    let short = Retention { age: Duration::from_nanos(HOUR), ..KEEP };
+    for now in [0, 1, T - 1000 * HOUR, T + 5 * HOUR] {
+        assert_eq!(store.maintain(&Retention { now, ..short }).await.unwrap(), Maintained::default(), "{now}");
+    }
+    // What comes then goes before it, and what follows on.
+    append((20..24).map(|at| ours(at, 2 * HOUR + at)).collect()).await;
+    append((24..28).map(|at| ours(at, 5 * HOUR + at)).collect()).await;
+    let mut expected: Vec<_> = (20..24).map(|at| 2 * HOUR + at).collect();
+    expected.extend((1..16).chain(24..28).map(|at| 5 * HOUR + at));
+    expected.extend((16..20).map(|at| 7 * HOUR + at));
+    assert_eq!(times(&store).await, expected);
+    store.close().await;
+    let store = open(&folder).await;
+    assert_eq!(times(&store).await, expected);
+    let right = Retention { now: T + 7 * HOUR + 30, ..short };
+    let done = store.maintain(&right).await.unwrap();
+    assert_eq!((done.removed, done.removed_flows), (3, 23));
+}
+
+#[tokio::test]
 async fn full_segments_are_sealed_while_their_hour_goes_on() {
     let folder = folder();
     let store = open(&folder).await;
