@@ -7,6 +7,7 @@
 //!
 //! The numbers are flows and flows per second.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
@@ -17,11 +18,10 @@ use tidegate_store_suite::{Shape, Traffic};
 const BATCH: usize = 20_000;
 
 #[tokio::main]
-async fn main() {
+async fn main() -> io::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [folder, flows, rate] = args.as_slice() else {
-        eprintln!("usage: fill FOLDER FLOWS FLOWS-PER-SECOND");
-        std::process::exit(2);
+        return Err(io::Error::other("usage: fill FOLDER FLOWS FLOWS-PER-SECOND"));
     };
     let flows: u64 = flows.parse().expect("a number of flows");
     let rate: u64 = rate.parse().expect("flows per second");
@@ -37,9 +37,10 @@ async fn main() {
             break;
         }
         stored += store.append(&Batch { records, ..Batch::default() }).await.expect("stored").stored;
-        println!("{stored} of {flows} flows");
+        writeln!(io::stdout(), "{stored} of {flows} flows")?;
     }
     let keep = Retention { age: Duration::from_secs(u64::from(u32::MAX)), bytes: u64::MAX, now };
     store.maintain(&keep).await.expect("finished segments");
     store.close().await;
+    Ok(())
 }
