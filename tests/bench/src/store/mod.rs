@@ -6,6 +6,7 @@
 
 mod asked;
 mod fill;
+mod live;
 mod plain;
 mod question;
 
@@ -44,12 +45,13 @@ pub(crate) fn run(options: &Options) -> Result<String> {
             }
         }
     }
+    let live = live::measure(&runtime, &store, &subject)?;
     let reference = match &plain {
         Some(_) => "one plain table in SQLite, its indexes made afterwards",
         None => "nothing, as there is no program sqlite3",
     };
     Ok(format!(
-        "store, {} flows, {} of them sealed, {} rounds. Against: {reference}.\n{}\n{}",
+        "store, {} flows, {} of them sealed, {} rounds. Against: {reference}.\n{}\n{}\n{live}",
         fill::FLOWS,
         filled.sealed,
         options.rounds,
