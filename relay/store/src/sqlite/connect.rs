@@ -54,7 +54,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
 pub(super) async fn write(path: &Path, create: bool) -> Result<SqliteConnection, sqlx::Error> {
     writer(path, create)
         .synchronous(SqliteSynchronous::Normal)
-        .pragma("cache_size", "-65536")
+        .pragma("cache_size", "-8192")
         .pragma("wal_autocheckpoint", "4000")
         .connect()
         .await
